@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/reduce/bodies.h"
+
+#define CYNF_TILES_REDUCE
+#define CYNF_TABLE cynf_reduce__avx512
+#include "kernels/instantiate.h"

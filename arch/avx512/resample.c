@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/resample/bodies.h"
+
+#define CYNF_TILES_RESAMPLE
+#define CYNF_TABLE cynf_resample__avx512
+#include "kernels/instantiate.h"

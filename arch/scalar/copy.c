@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/copy/bodies.h"
+
+#define CYNF_TILES_COPY
+#define CYNF_TABLE cynf_copy__scalar
+#include "kernels/instantiate.h"

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/eltwise/bodies.h"
+
+#define CYNF_TILES_ELTWISE
+#define CYNF_TABLE cynf_eltwise__scalar
+#include "kernels/instantiate.h"

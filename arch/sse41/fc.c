@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/fc/bodies.h"
+
+#define CYNF_TILES_FC
+#define CYNF_TABLE cynf_fc__sse41
+#include "kernels/instantiate.h"

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The intermediate representation: a graph of primitive operations over float32 tensors with static shapes (batch first).
+ *
+ * A lowering calls the cynf_g_* builders; each infers its output's shape, checks its operands and returns the new tensor's id, or
+ * CYNF_NO_TENSOR after recording an error in the graph (sticky: later builders then do nothing, so a lowering checks once).
+ * Nodes are in topological order by construction. Passes rewrite the graph in place. No dependency but libc.
+ */
+#ifndef CYNF_GRAPH_H
+#define CYNF_GRAPH_H
+
+#include "cynf/kernels.h"
+
+typedef int32_t cynf_tensor_id;
+#define CYNF_NO_TENSOR (-1)
+#define CYNF_MAX_NODE_INPUTS 64
+
+/** d[0] is the batch for activations. At most CYNF_MAX_DIMS dimensions; rank 0 is a scalar. */
+typedef struct cynf_shape {
+    int32_t rank;
+    int32_t d[CYNF_MAX_DIMS];
+} cynf_shape;
+
+/** Element types at the model's edges; inside everything is f32. Order is part of the flat file and of model.h. */
+typedef enum cynf_dtype { CYNF_F32, CYNF_F64, CYNF_F16, CYNF_BF16, CYNF_I8, CYNF_U8, CYNF_I16, CYNF_U16, CYNF_I32, CYNF_U32, CYNF_I64, CYNF_U64, CYNF_BOOL } cynf_dtype;
+
+typedef struct cynf_tensor {
+    cynf_shape shape;
+    float *data;      /**< constants: owned by the graph; NULL for activations */
+    int32_t producer; /**< node, or -1 for inputs and constants */
+    char *name;       /**< for messages; owned by the graph; may be NULL */
+} cynf_tensor;
+
+typedef enum cynf_node_op {
+    CYNF_N_CONV2D,    /**< x [n,h,w,c], w HWIO, bias or -1, residual or -1 */
+    CYNF_N_DWCONV2D,  /**< x [n,h,w,c], w [kh,kw,c,mult], bias or -1, residual or -1 */
+    CYNF_N_FC,        /**< x [..., k], w [k,n], bias or -1, residual or -1 */
+    CYNF_N_GEMM,      /**< p [..., m, k], q [..., k, n] with equal leading dimensions */
+    CYNF_N_POOL,      /**< x [n,h,w,c] or [n,d,h,w,c] */
+    CYNF_N_ELTWISE,   /**< 1 to 3 operands, NumPy broadcasting */
+    CYNF_N_REDUCE,    /**< over axes (bit mask); keepdims */
+    CYNF_N_SOFTMAX,   /**< over the last axis */
+    CYNF_N_TRANSPOSE, /**< perm */
+    CYNF_N_RESHAPE,   /**< same elements, new shape */
+    CYNF_N_SLICE,     /**< begin, step (may be negative) per axis; sizes are the output's */
+    CYNF_N_CONCAT,    /**< along axis */
+    CYNF_N_PAD,       /**< constant before and after per axis */
+    CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */
+    CYNF_N_RESAMPLE,  /**< along one axis by a table: x, weights [out,taps], first [out] */
+    CYNF_N_COUNT
+} cynf_node_op;
+
+/** One struct for all operations keeps passes short; a field that an operation does not name is 0. */
+typedef struct cynf_node {
+    cynf_node_op op;
+    char *name, *klass; /**< Keras layer and class that it comes from; owned by the graph */
+    int32_t n_in;
+    cynf_tensor_id in[CYNF_MAX_NODE_INPUTS];
+    cynf_tensor_id out;
+    int32_t kind;                                       /**< cynf_pool_kind, cynf_elt_kind, cynf_reduce_kind, cynf_softmax_kind */
+    int32_t kd, kh, kw, sd, sh, sw, dh, dw;             /**< window, stride, dilation */
+    int32_t pf, pt, pl;                                 /**< padding before; what comes after follows from the output's shape */
+    int32_t groups, mult, axis, mask, keepdims;
+    int32_t perm[CYNF_MAX_DIMS];                        /**< transpose: perm; repeat: counts */
+    int32_t begin[CYNF_MAX_DIMS], step[CYNF_MAX_DIMS];  /**< slice; pad: before in begin, after in step */
+    float value;                                        /**< pad */
+    cynf_epilogue e;                                    /**< e.residual says whether the last input is a residual */
+    bool dead;
+} cynf_node;
+
+typedef struct cynf_port {
+    cynf_tensor_id t;
+    cynf_dtype dtype;
+    char *name; /**< owned by the graph */
+} cynf_port;
+
+typedef struct cynf_graph {
+    cynf_tensor *t;
+    int32_t n_t, cap_t;
+    cynf_node *node;
+    int32_t n_node, cap_node;
+    cynf_port *in, *out;
+    int32_t n_in, n_out;
+    char *name;              /**< the model's */
+    int32_t batch;
+    bool batch_mixed;        /**< samples of a batch influence each other, or the file fixes the batch: no splitting by samples */
+    const char *cur_name, *cur_class; /**< given to new nodes; set by the lowering around each layer */
+    cynf_status status;      /**< sticky */
+    char error[512];
+} cynf_graph;
+
+cynf_graph *cynf_graph_new(void);
+void cynf_graph_free(cynf_graph **g);
+/** Records the first error; returns CYNF_NO_TENSOR so that builders can `return cynf_graph_fail(...)`. The text gets layer and class in front. */
+cynf_tensor_id cynf_graph_fail(cynf_graph *g, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+size_t cynf_shape_elems(const cynf_shape *s);
+bool cynf_shape_equal(const cynf_shape *a, const cynf_shape *b);
+/** "(1, 56, 56, 64)" */
+const char *cynf_shape_text(const cynf_shape *s, char *buf, size_t cap);
+
+/* ---- builders ---------------------------------------------------------------------------------------------------------- */
+
+cynf_tensor_id cynf_g_input(cynf_graph *g, const cynf_shape *s, cynf_dtype dtype, const char *name);
+void cynf_g_output(cynf_graph *g, cynf_tensor_id t, cynf_dtype dtype, const char *name);
+/** Copies data (elements of s); data NULL: zeros. */
+cynf_tensor_id cynf_g_const(cynf_graph *g, const cynf_shape *s, const float *data);
+cynf_tensor_id cynf_g_const1(cynf_graph *g, int32_t n, const float *data); /**< rank 1 */
+cynf_tensor_id cynf_g_scalar(cynf_graph *g, float value);                  /**< rank 0 */
+
+typedef enum cynf_padding { CYNF_PAD_VALID, CYNF_PAD_SAME, CYNF_PAD_CAUSAL } cynf_padding;
+/** Output length and padding before, as Keras computes them. Causal pads (k-1)*d before. Returns -1 when no output fits. */
+int32_t cynf_conv_length(int32_t in, int32_t k, int32_t s, int32_t d, cynf_padding p, int32_t *before);
+
+/** Window, strides and dilation; zeros mean 1. Padding is per axis h, w (d for pooling of volumes). */
+typedef struct cynf_window {
+    int32_t kd, kh, kw, sd, sh, sw, dh, dw, groups;
+    cynf_padding pad_h, pad_w;
+} cynf_window;
+
+cynf_tensor_id cynf_g_conv2d(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, const cynf_window *win);
+cynf_tensor_id cynf_g_dwconv2d(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, const cynf_window *win);
+cynf_tensor_id cynf_g_fc(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias);
+cynf_tensor_id cynf_g_gemm(cynf_graph *g, cynf_tensor_id p, cynf_tensor_id q);
+cynf_tensor_id cynf_g_pool(cynf_graph *g, cynf_tensor_id x, cynf_pool_kind kind, const cynf_window *win);
+cynf_tensor_id cynf_g_unary(cynf_graph *g, cynf_tensor_id x, cynf_act act, float a, float b, float c);
+cynf_tensor_id cynf_g_binary(cynf_graph *g, cynf_elt_kind kind, cynf_tensor_id p, cynf_tensor_id q);
+cynf_tensor_id cynf_g_muladd(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id scale, cynf_tensor_id shift);
+cynf_tensor_id cynf_g_reduce(cynf_graph *g, cynf_tensor_id x, cynf_reduce_kind kind, uint32_t axes_mask, bool keepdims);
+/** Over any set of axes: transposes around the primitive where needed. */
+cynf_tensor_id cynf_g_softmax(cynf_graph *g, cynf_tensor_id x, cynf_softmax_kind kind, uint32_t axes_mask);
+cynf_tensor_id cynf_g_transpose(cynf_graph *g, cynf_tensor_id x, const int32_t *perm);
+/** s may hold one -1. */
+cynf_tensor_id cynf_g_reshape(cynf_graph *g, cynf_tensor_id x, const cynf_shape *s);
+cynf_tensor_id cynf_g_slice(cynf_graph *g, cynf_tensor_id x, const int32_t *begin, const int32_t *size, const int32_t *step);
+cynf_tensor_id cynf_g_concat(cynf_graph *g, const cynf_tensor_id *x, int32_t n, int32_t axis);
+cynf_tensor_id cynf_g_pad(cynf_graph *g, cynf_tensor_id x, const int32_t *before, const int32_t *after, float value);
+cynf_tensor_id cynf_g_repeat(cynf_graph *g, cynf_tensor_id x, const int32_t *counts);
+cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, int32_t out, int32_t taps, const float *weights, const float *first);
+
+/* ---- passes -------------------------------------------------------------------------------------------------------------- */
+
+/** Plan-independent passes: constant folding, scale/shift (BN, Normalization, Rescaling) into conv, depthwise, dense; activations and
+ * residuals into epilogues; zero padding into convs; no-op and dead code removal. Idempotent. */
+cynf_status cynf_graph_optimise(cynf_graph *g);
+
+/* ---- flat file: the graph with its constants, position independent, little-endian -------------------------------------- */
+
+/** Bytes of the flat form; *data is malloc()ed, the caller frees it. */
+cynf_status cynf_graph_to_flat(const cynf_graph *g, void **data, size_t *bytes);
+/** Checks everything; on failure text (cap bytes) says what was found where. Constants are copied. */
+cynf_status cynf_graph_from_flat(cynf_graph **out, const void *data, size_t bytes, char *text, size_t cap);
+
+#endif

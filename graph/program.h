@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * A program: kernel calls with constant geometry, packed weights and arena offsets. The executor walks it, the generator prints it.
+ *
+ * Building it does what depends on the plan: layouts, depthwise -> pointwise fusion, concat in place, kernel choice, packing and the
+ * static memory plan. Equal graph, options and choices give an equal program, byte for byte.
+ */
+#ifndef CYNF_PROGRAM_H
+#define CYNF_PROGRAM_H
+
+#include "graph/graph.h"
+#include "kernels/kernel.h"
+
+typedef enum cynf_space { CYNF_IN_ARENA, CYNF_IN_INPUT, CYNF_IN_OUTPUT, CYNF_IN_CONST } cynf_space;
+
+/** Where an operand starts: elements (floats) into the arena, into model input or output number index, or into the constants. */
+typedef struct cynf_ref {
+    cynf_space space;
+    int32_t index;
+    int64_t offset;
+} cynf_ref;
+
+typedef struct cynf_step {
+    const cynf_kernel *kernel;
+    cynf_problem problem;
+    int32_t node;             /**< node of the graph that it comes from, for names; -1: none */
+    const char *name;         /**< Keras layer; owned by the graph */
+    int32_t n_in;
+    cynf_ref in[CYNF_MAX_INPUTS], out;
+    int64_t packed_offset;    /**< bytes into consts; -1: none */
+    int64_t packed_bytes;
+    int64_t workspace_offset; /**< bytes into the arena; -1: none */
+    int64_t workspace_bytes;
+    cynf_weights raw;         /**< raw weights, owned by the graph: for the tuner and for re-packing */
+} cynf_step;
+
+/** What the plan says about one model; arrays are indexed by node or tensor of the optimised graph, NULL means the default. */
+typedef struct cynf_decisions {
+    int32_t n_node, n_tensor;
+    int8_t *fuse;    /**< per depthwise node: 1 fuse with the pointwise that follows, 0 do not, -1 let the cost model say */
+    int16_t *block;  /**< per tensor: 0 plain NHWC, else the channel block; -1 default */
+} cynf_decisions;
+
+/** Picks a kernel for a problem; NULL lets the cost model pick. Called once per step, in order. */
+typedef const cynf_kernel *cynf_choose_fn(void *ctx, const cynf_problem *p, int32_t node);
+
+typedef struct cynf_build_options {
+    int32_t threads;                 /**< workspace is planned for so many; >= 1 */
+    const cynf_machine *machine;     /**< NULL: cynf_machine_default() */
+    cynf_choose_fn *choose;
+    void *choose_ctx;
+    const cynf_decisions *decisions; /**< NULL: defaults */
+    const char *force;               /**< substrings of kernel names, comma-separated: a candidate that matches wins where it applies */
+    int64_t max_arena_bytes;         /**< 0: no limit; a program over it gives CYNF_ENOMEM */
+} cynf_build_options;
+
+typedef struct cynf_program {
+    const cynf_graph *graph;  /**< not owned; must outlive the program */
+    cynf_step *step;
+    int32_t n_step;
+    void *consts;             /**< packed weights and constant operands; 64-byte aligned */
+    int64_t consts_bytes;
+    int64_t arena_bytes;      /**< everything a run needs beside inputs, outputs and constants */
+    int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step */
+    int32_t threads;
+} cynf_program;
+
+cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
+void cynf_program_free(cynf_program **p);
+
+/** Elements of model input or output i (batch included). */
+size_t cynf_program_input_elems(const cynf_program *p, int i);
+size_t cynf_program_output_elems(const cynf_program *p, int i);
+
+#endif

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of every algorithm of fc; included by arch/<isa>/fc.c after simd.h. */
+#define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
+#include "kernels/fc/fc_f32.inc"
+#undef CYNF_ALGO

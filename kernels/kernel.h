@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What a kernel is made of, inside the library.
+ *
+ *   kernels/<op>/<algo>_layout.h   packing, units and workspace as static inline functions of (geometry, tile): used by the algorithm's
+ *                                  descriptor, by its body, and carried into generated models
+ *   kernels/<op>/<algo>.c          the descriptor (cynf_algo): supports, pack, cost; compiled once, no vector code
+ *   kernels/<op>/<algo>.h          the body, written once over the vocabulary of arch/<isa>/simd.h
+ *   kernels/<op>/<op>_f32.inc      the list of the operation's algorithms: CYNF_ALGO(conv2d, direct)
+ *   arch/<isa>/tiles.inc           the tiles of that instruction set: CYNF_TILE(conv2d, direct, mr, nv)
+ *   arch/<isa>/<op>.c              instantiates bodies x tiles (three lines; see kernels/instantiate.h)
+ *
+ * A body is   static CYNF_INLINE void <op>_<algo>(const cynf_<op> *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+ * so that with a literal geometry and tile everything folds; the generator prints exactly such a call.
+ */
+#ifndef CYNF_KERNEL_H
+#define CYNF_KERNEL_H
+
+#include "cynf/kernels.h"
+
+#define CYNF_INLINE inline __attribute__((always_inline))
+#define CYNF_CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
+#define CYNF_ROUND_UP(a, b) (CYNF_CEIL_DIV(a, b) * (b))
+
+/** Register tile: mr rows (output pixels) by nv vectors of v lanes; an algorithm without one leaves mr = nv = 1 or gives them a meaning of its own. */
+typedef struct cynf_tile {
+    int32_t v, mr, nv;
+} cynf_tile;
+
+typedef void cynf_run_fn(const void *g, int stage, const cynf_args *a, int thread, size_t begin, size_t end);
+
+/** One algorithm; every function takes the geometry struct of op. Functions that may be NULL say so. */
+typedef struct cynf_algo {
+    cynf_op op;
+    const char *name;
+    const char *header;                                                             /**< path of the body from the repository's root */
+    bool (*supports)(const void *g, cynf_tile t);
+    int (*stages)(const void *g, cynf_tile t);                                      /**< NULL: 1 */
+    size_t (*units)(const void *g, cynf_tile t, int stage);
+    size_t (*packed_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0 */
+    void (*pack)(const void *g, cynf_tile t, const cynf_weights *w, void *packed);  /**< NULL with packed_bytes */
+    size_t (*shared_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0; a multiple of 64 */
+    size_t (*private_bytes)(const void *g, cynf_tile t);                            /**< per thread; NULL: 0; a multiple of 64 */
+    double (*cost)(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m); /**< modelled seconds, one thread */
+} cynf_algo;
+
+struct cynf_kernel {
+    const char *name; /**< cynf_<op>_f32_<algo>_<mr>x<nr>__<isa>, nr = nv * v */
+    const cynf_algo *algo;
+    cynf_isa isa;
+    cynf_tile tile;
+    cynf_run_fn *run;
+};
+
+/** The workspace of thread id within a: behind the shared part. */
+static CYNF_INLINE void *cynf_private(const cynf_args *a, size_t shared_bytes, size_t private_bytes, int thread)
+{
+    return (char *)a->workspace + shared_bytes + (size_t)thread * private_bytes;
+}
+
+/** Offset of channel c (the first of a vector that does not straddle a block) in a view. */
+static CYNF_INLINE ptrdiff_t cynf_channel(const cynf_view *v, int c)
+{
+    return c < v->b ? c : (ptrdiff_t)(c / v->b) * v->bs + c % v->b;
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/** The tables of all instruction sets, and the questions about kernels that they answer. */
+#include <string.h>
+
+#include "cynf-config.h"
+#include "kernels/kernel.h"
+
+#define CYNF_OPERATION(op, OP) \
+    extern const cynf_kernel cynf_##op##__scalar[], cynf_##op##__sse41[], cynf_##op##__avx2[], cynf_##op##__avx512[], cynf_##op##__neon[];
+#include "kernels/ops.inc"
+#undef CYNF_OPERATION
+
+/* Weakest first, so that of two equal costs the later one, which is the wider, can win. */
+#if CYNF_HAVE_SSE41
+#define SSE41(op) cynf_##op##__sse41,
+#else
+#define SSE41(op)
+#endif
+#if CYNF_HAVE_AVX2
+#define AVX2(op) cynf_##op##__avx2,
+#else
+#define AVX2(op)
+#endif
+#if CYNF_HAVE_AVX512
+#define AVX512(op) cynf_##op##__avx512,
+#else
+#define AVX512(op)
+#endif
+#if CYNF_HAVE_NEON
+#define NEON(op) cynf_##op##__neon,
+#else
+#define NEON(op)
+#endif
+
+static const cynf_kernel *const tables[CYNF_OP_COUNT][CYNF_ISA_COUNT + 1] = {
+#define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = {cynf_##op##__scalar, SSE41(op) AVX2(op) AVX512(op) NEON(op) NULL},
+#include "kernels/ops.inc"
+#undef CYNF_OPERATION
+};
+
+static const char *const op_names[CYNF_OP_COUNT] = {
+#define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = #op,
+#include "kernels/ops.inc"
+#undef CYNF_OPERATION
+};
+
+const char *cynf_op_name(cynf_op op)
+{
+    return (unsigned)op < CYNF_OP_COUNT ? op_names[op] : "?";
+}
+
+const char *cynf_kernel_name(const cynf_kernel *k) { return k->name; }
+cynf_op cynf_kernel_op(const cynf_kernel *k) { return k->algo->op; }
+cynf_isa cynf_kernel_isa(const cynf_kernel *k) { return k->isa; }
+const char *cynf_kernel_algo(const cynf_kernel *k) { return k->algo->name; }
+
+size_t cynf_kernels(cynf_op op, const cynf_kernel **out, size_t cap)
+{
+    size_t n = 0;
+    for (const cynf_kernel *const *t = tables[op]; *t; t++)
+        for (const cynf_kernel *k = *t; k->name; k++, n++)
+            if (n < cap)
+                out[n] = k;
+    return n;
+}
+
+const cynf_kernel *cynf_kernel_find(const char *name)
+{
+    for (int op = 0; op < CYNF_OP_COUNT; op++)
+        for (const cynf_kernel *const *t = tables[op]; *t; t++)
+            for (const cynf_kernel *k = *t; k->name; k++)
+                if (!strcmp(k->name, name))
+                    return k;
+    return NULL;
+}
+
+bool cynf_kernel_supports(const cynf_kernel *k, const void *g)
+{
+    return (cynf_cpu_isas() >> k->isa & 1) && k->algo->supports(g, k->tile);
+}
+
+size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
+{
+    size_t n = 0, kept = 0;
+    if (!cynf_geometry_valid(op, g, NULL))
+        return 0;
+    for (const cynf_kernel *const *t = tables[op]; *t; t++)
+        for (const cynf_kernel *k = *t; k->name; k++) {
+            if (!cynf_kernel_supports(k, g))
+                continue;
+            n++;
+            if (!cap)
+                continue;
+            /* Insertion into the sorted list of the cheapest: the tables are short. */
+            const double cost = cynf_kernel_cost(k, g, m);
+            size_t i = kept < cap ? kept++ : cap;
+            if (i == cap) {
+                if (cynf_kernel_cost(out[cap - 1], g, m) < cost)
+                    continue;
+                i = cap - 1;
+            }
+            for (; i > 0 && cynf_kernel_cost(out[i - 1], g, m) >= cost; i--)
+                out[i] = out[i - 1];
+            out[i] = k;
+        }
+    return n;
+}
+
+const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m)
+{
+    const cynf_kernel *k;
+    return cynf_candidates(op, g, m, &k, 1) ? k : NULL;
+}
+
+double cynf_kernel_cost(const cynf_kernel *k, const void *g, const cynf_machine *m)
+{
+    return k->algo->cost(g, k->tile, k->isa, m ? m : cynf_machine_default());
+}
+
+size_t cynf_kernel_packed_bytes(const cynf_kernel *k, const void *g)
+{
+    return k->algo->packed_bytes ? k->algo->packed_bytes(g, k->tile) : 0;
+}
+
+void cynf_kernel_pack(const cynf_kernel *k, const void *g, const cynf_weights *w, void *packed)
+{
+    if (k->algo->pack)
+        k->algo->pack(g, k->tile, w, packed);
+}
+
+size_t cynf_kernel_workspace_bytes(const cynf_kernel *k, const void *g, int threads)
+{
+    const size_t shared = k->algo->shared_bytes ? k->algo->shared_bytes(g, k->tile) : 0;
+    const size_t private = k->algo->private_bytes ? k->algo->private_bytes(g, k->tile) : 0;
+    return shared + (size_t)threads * private;
+}
+
+int cynf_kernel_stages(const cynf_kernel *k, const void *g)
+{
+    return k->algo->stages ? k->algo->stages(g, k->tile) : 1;
+}
+
+size_t cynf_kernel_units(const cynf_kernel *k, const void *g, int stage)
+{
+    return k->algo->units(g, k->tile, stage);
+}
+
+void cynf_kernel_run(const cynf_kernel *k, const void *g, int stage, const cynf_args *a, int thread_id, size_t unit_begin, size_t unit_end)
+{
+    k->run(g, stage, a, thread_id, unit_begin, unit_end);
+}

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of every algorithm of softmax; included by arch/<isa>/softmax.c after simd.h. */
+#define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
+#include "kernels/softmax/softmax_f32.inc"
+#undef CYNF_ALGO

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The thread pool of the executor and of generated models.
+ *
+ * A pool of n threads is the caller plus n - 1 workers. cynf_pool_run() hands units out: thread t first takes its own contiguous share
+ * in chunks, then what a late partner has not claimed. Workers spin a bounded time (at most 50 us) after the last run, then sleep on a
+ * futex (condition variable elsewhere); inside a run waiting spins briefly with pause and then sleeps, never unboundedly.
+ * fork(): the child has no workers; a pool made before fork() must not be used in the child but may be destroyed there.
+ */
+#ifndef CYNF_POOL_H
+#define CYNF_POOL_H
+
+#include <stddef.h>
+
+#include "cynf/status.h"
+
+#ifndef CYNF_RT
+#define CYNF_RT /* generated models define it as static */
+#endif
+
+typedef struct cynf_pool cynf_pool;
+typedef void cynf_pool_fn(void *ctx, int thread, size_t begin, size_t end);
+
+/** n >= 1; n == 1 starts no thread. Bytes for cynf_pool_create_in. */
+CYNF_RT size_t cynf_pool_bytes(int n);
+/** In the caller's memory (64-byte aligned, cynf_pool_bytes(n)); the pool must be destroyed before the memory goes. */
+CYNF_RT cynf_status cynf_pool_create_in(cynf_pool **out, int n, void *memory);
+CYNF_RT void cynf_pool_destroy(cynf_pool **p);
+CYNF_RT int cynf_pool_threads(const cynf_pool *p);
+/** Calls fn for disjoint ranges that cover [0, units), concurrently with distinct thread ids; returns when all are done. */
+CYNF_RT void cynf_pool_run(cynf_pool *p, cynf_pool_fn *fn, void *ctx, size_t units);
+/** Around the runs of one inference: between them workers keep spinning for the next run; after end they linger, then sleep. */
+CYNF_RT void cynf_pool_begin(cynf_pool *p);
+CYNF_RT void cynf_pool_end(cynf_pool *p);
+
+#endif
