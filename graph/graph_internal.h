@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/** What builders and passes share. */
+#ifndef CYNF_GRAPH_INTERNAL_H
+#define CYNF_GRAPH_INTERNAL_H
+
+#include "graph/graph.h"
+
+/* Strides and offsets are int32 elements; a quarter of that leaves room for padding and blocks. */
+#define CYNF_MAX_TENSOR_ELEMS (1 << 29)
+
+/** A new activation tensor without producer. */
+cynf_tensor_id cynf_g_tensor(cynf_graph *g, const cynf_shape *s);
+/** Appends a node (name and class from the graph's current layer) with a new output of shape out. */
+cynf_tensor_id cynf_g_node(cynf_graph *g, const cynf_node *proto, const cynf_shape *out);
+
+#endif
