@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The walk over a model's kernel calls, shared word for word by the executor and by generated models.
+ *
+ * The executor fills cynf_call from a program's steps, the generator prints the same table as constants; what happens between the
+ * caller's buffers and the kernels (element types, stages, threads, samples) is here and nowhere else. Nothing here allocates.
+ */
+#ifndef CYNF_WALK_H
+#define CYNF_WALK_H
+
+#include "graph/program.h"
+#include "runtime/pool.h"
+
+#define CYNF_MAX_STAGES 8
+
+/** One kernel call, ready to run. */
+typedef struct cynf_call {
+    cynf_run_fn *run;
+    const void *geometry;
+    cynf_ref in[CYNF_MAX_INPUTS], out;
+    int32_t n_in;
+    int32_t stages;                 /**< at most CYNF_MAX_STAGES */
+    size_t units[CYNF_MAX_STAGES];
+    int64_t packed_offset;          /**< bytes into the constants; -1: none */
+    int64_t workspace_offset;       /**< bytes into the arena; -1: none */
+    bool serial;                    /**< too little work to be worth waking a thread */
+} cynf_call;
+
+/** A model input or output: elements of one run (batch included), and where its float copy lies when its type is another. */
+typedef struct cynf_edge {
+    cynf_dtype dtype;
+    size_t elems;
+    size_t staged; /**< bytes into the arena; unused for CYNF_F32, which is read and written in place */
+} cynf_edge;
+
+typedef struct cynf_walk {
+    const cynf_call *call;
+    int32_t n_call;
+    const cynf_edge *in, *out;
+    int32_t n_in, n_out;
+    int32_t batch;      /**< samples of one run */
+    bool batch_fixed;   /**< samples influence each other: only whole batches */
+    const void *consts; /**< 64-byte aligned */
+    size_t arena_bytes; /**< the program's arena and the float copies; a multiple of 64 */
+} cynf_walk;
+
+/** Bytes of one element. */
+CYNF_RT size_t cynf_dtype_bytes(cynf_dtype t);
+/**
+ * Memory for lanes runs at once (64-byte aligned when passed; nothing in it lives from one run to the next). lanes > 1 is of use to
+ * cynf_walk_batch alone.
+ */
+CYNF_RT size_t cynf_walk_bytes(const cynf_walk *w, int lanes);
+/** One run. pool NULL: the caller alone. seconds NULL, or n_call doubles to which the time of each call is added. */
+CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds);
+/**
+ * n samples, x[i] and y[i] hold n samples each. lanes (as given to cynf_walk_bytes) runs go on at once, one thread each, where there
+ * are as many whole batches; else the threads share each run. Either way a sample's result is the same. CYNF_EINVAL: n is no multiple of a
+ * fixed batch.
+ */
+CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y);
+
+#endif
