@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/** Plans in their line format, and the keys by which they are found: CPU, problem, model. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/binding.h"
+
+/* ---- keys ---- */
+
+/* Value of a "key : value" line of /proc/cpuinfo, or NULL. */
+static const char *cpuinfo_value(char *line, const char *key)
+{
+    const size_t n = strlen(key);
+    if (strncmp(line, key, n) || !strchr(" \t:", line[n]))
+        return NULL;
+    char *v = strchr(line, ':');
+    if (!v)
+        return NULL;
+    v[strcspn(v, "\n")] = 0;
+    return v + 1 + strspn(v + 1, " \t");
+}
+
+const char *cynf_cpu_fingerprint(char *out, size_t cap)
+{
+    /* x86, then aarch64; the first processor speaks for all. */
+    static const struct {
+        const char *key, *label;
+    } keys[] = {
+        {"vendor_id", ""}, {"cpu family", "family="}, {"model", "model="}, {"stepping", "stepping="}, {"model name", ""},
+        {"CPU implementer", "implementer="}, {"CPU variant", "variant="}, {"CPU part", "part="}, {"CPU revision", "revision="},
+    };
+    enum { N = sizeof keys / sizeof keys[0] };
+    char value[N][96] = {{0}};
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char line[4096];
+    while (f && fgets(line, sizeof line, f) && *line != '\n')
+        for (int i = 0; i < N; i++) {
+            const char *v = cpuinfo_value(line, keys[i].key);
+            if (v) {
+                snprintf(value[i], sizeof value[i], "%s", v);
+                break;
+            }
+        }
+    if (f)
+        fclose(f);
+    size_t n = 0;
+    out[0] = 0;
+    for (int i = 0; i < N; i++)
+        if (value[i][0] && n < cap)
+            n += (size_t)snprintf(out + n, cap - n, "%s%s%s", n ? " " : "", keys[i].label, value[i]);
+    if (!n)
+        snprintf(out, cap, "unknown");
+    return out;
+}
+
+const char *cynf_problem_signature(const cynf_problem *p, int32_t threads, char *out, size_t cap)
+{
+    const size_t n = (size_t)cynf_geometry_print(p->op, &p->u, out, cap);
+    if (n < cap)
+        snprintf(out + n, cap - n, " threads=%d", threads);
+    return out;
+}
+
+static void hash_bytes(uint64_t *h, const void *data, size_t n) /* FNV-1a */
+{
+    for (const unsigned char *p = data, *end = p + n; p < end; p++)
+        *h = (*h ^ *p) * 0x100000001b3u;
+}
+
+uint64_t cynf_graph_hash(const cynf_graph *g)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (int32_t i = 0; i < g->n_t; i++) {
+        const cynf_tensor *t = &g->t[i];
+        const int32_t kind = t->data != NULL;
+        hash_bytes(&h, &kind, sizeof kind);
+        hash_bytes(&h, &t->shape.rank, sizeof t->shape.rank);
+        hash_bytes(&h, t->shape.d, (size_t)t->shape.rank * sizeof t->shape.d[0]);
+    }
+    for (int32_t i = 0; i < g->n_node; i++) {
+        const cynf_node *n = &g->node[i];
+        if (n->dead)
+            continue;
+        const int32_t head[] = {i, (int32_t)n->op, n->n_in, n->out, n->kind, n->kd, n->kh, n->kw, n->sd, n->sh, n->sw, n->dh, n->dw, n->pf, n->pt,
+            n->pl, n->groups, n->mult, n->axis, n->mask, n->keepdims};
+        hash_bytes(&h, head, sizeof head);
+        hash_bytes(&h, n->in, (size_t)n->n_in * sizeof n->in[0]);
+        hash_bytes(&h, n->perm, sizeof n->perm);
+        hash_bytes(&h, n->begin, sizeof n->begin);
+        hash_bytes(&h, n->step, sizeof n->step);
+        hash_bytes(&h, &n->e, sizeof n->e);
+    }
+    for (int32_t i = 0; i < g->n_in; i++)
+        hash_bytes(&h, &g->in[i].t, sizeof g->in[i].t);
+    for (int32_t i = 0; i < g->n_out; i++)
+        hash_bytes(&h, &g->out[i].t, sizeof g->out[i].t);
+    hash_bytes(&h, &g->batch, sizeof g->batch);
+    return h;
+}
+
+/* ---- the line format ---- */
+
+typedef enum line_kind { LINE_KERNEL, LINE_MODEL, LINE_NODE, LINE_FUSE, LINE_BLOCK } line_kind;
+
+/** One line of this CPU's section. */
+typedef struct line {
+    line_kind kind;
+    const char *signature;     /**< kernel: points into text */
+    const cynf_kernel *kernel; /**< kernel, node */
+    uint64_t hash;             /**< model */
+    int32_t a, b;              /**< model: threads, batch; node: node; fuse, block: index, value */
+} line;
+
+struct cynf_binding {
+    char *text;
+    line *line;
+    size_t n_line, model; /**< model: number of the applied model's line, or n_line */
+    int32_t threads;
+    int32_t bound, modelled;
+    cynf_decisions decisions;
+};
+
+static cynf_status refuse(char *why, size_t cap, size_t number, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static cynf_status refuse(char *why, size_t cap, size_t number, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    const int n = snprintf(why, cap, "line %zu: ", number);
+    if (n > 0 && (size_t)n < cap)
+        vsnprintf(why + n, cap - (size_t)n, format, ap);
+    va_end(ap);
+    return CYNF_EPLAN_FORMAT;
+}
+
+/* A line whose kernel stands behind a tab. */
+static cynf_status parse_kernel(line *l, char *tab, size_t number, char *why, size_t cap)
+{
+    if (!tab)
+        return refuse(why, cap, number, "found no tab in front of the kernel's name; write the file anew with cynf-plan bind");
+    *tab = 0;
+    l->kernel = cynf_kernel_find(tab + 1);
+    return l->kernel ? CYNF_OK : refuse(why, cap, number, "this build has no kernel named \"%.120s\"; tune again with this build", tab + 1);
+}
+
+/* Text lives as long as the line: signatures point into it. */
+static cynf_status parse_line(line *l, char *text, size_t number, char *why, size_t cap)
+{
+    char *tab = strchr(text, '\t');
+    int end = -1;
+    if (!strncmp(text, "kernel ", 7)) {
+        *l = (line){.kind = LINE_KERNEL, .signature = text + 7};
+        return parse_kernel(l, tab, number, why, cap);
+    }
+    if (sscanf(text, "node %" SCNd32 "\t%n", &l->a, &end) == 1 && end > 0) {
+        l->kind = LINE_NODE;
+        return parse_kernel(l, tab, number, why, cap);
+    }
+    if (sscanf(text, "model %" SCNx64 " %" SCNd32 " %" SCNd32 "%n", &l->hash, &l->a, &l->b, &end) == 3)
+        l->kind = LINE_MODEL;
+    else if (sscanf(text, "fuse %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2 && l->b >= 0 && l->b <= 1)
+        l->kind = LINE_FUSE;
+    else if (sscanf(text, "block %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2 && l->b >= 0 && l->b <= INT16_MAX)
+        l->kind = LINE_BLOCK;
+    if (end < 0 || text[end])
+        return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse or block and its values, found \"%.60s\"", text);
+    return CYNF_OK;
+}
+
+static cynf_status parse(cynf_binding *b, char *why, size_t cap)
+{
+    char fingerprint[CYNF_SIGNATURE_CAP], other[128] = "";
+    bool ours = false, found = false, in_model = false;
+    size_t number = 0;
+    cynf_cpu_fingerprint(fingerprint, sizeof fingerprint);
+    for (char *at = b->text, *next; *at; at = next) {
+        const size_t len = strcspn(at, "\n");
+        if (!at[len])
+            return refuse(why, cap, number + 1, "the file ends within a line; it was truncated");
+        at[len] = 0;
+        next = at + len + 1;
+        if (!number++) {
+            if (strcmp(at, CYNF_BINDING_FIRST_LINE))
+                return refuse(why, cap, number, "expected \"%s\", found \"%.60s\"", CYNF_BINDING_FIRST_LINE, at);
+            continue;
+        }
+        if (!strncmp(at, "cpu ", 4)) {
+            ours = !strcmp(at + 4, fingerprint);
+            found |= ours;
+            in_model = false;
+            snprintf(other, sizeof other, "%s", at + 4);
+            continue;
+        }
+        if (!ours)
+            continue;
+        line *l = &b->line[b->n_line];
+        const cynf_status s = parse_line(l, at, number, why, cap);
+        if (s)
+            return s;
+        in_model = l->kind == LINE_MODEL || (in_model && l->kind != LINE_KERNEL);
+        if (!in_model && l->kind != LINE_KERNEL)
+            return refuse(why, cap, number, "\"%.60s\" belongs behind a model line", at);
+        b->n_line++;
+    }
+    if (!number)
+        return refuse(why, cap, 1, "expected \"%s\", found nothing", CYNF_BINDING_FIRST_LINE);
+    if (!found) {
+        snprintf(why, cap, "made for \"%s\", this CPU is \"%s\"", other, fingerprint);
+        return CYNF_EPLAN_CPU;
+    }
+    return CYNF_OK;
+}
+
+cynf_status cynf_binding_parse(cynf_binding **out, const char *text, size_t bytes, char *why, size_t cap)
+{
+    if (memchr(text, 0, bytes))
+        return refuse(why, cap, 1, "the file holds a zero byte; it is no text");
+    size_t lines = 1;
+    for (size_t i = 0; i < bytes; i++)
+        lines += text[i] == '\n';
+    cynf_binding *b = calloc(1, sizeof *b);
+    cynf_status s = CYNF_ENOMEM;
+    if (b && (b->text = malloc(bytes + 1)) && (b->line = calloc(lines, sizeof *b->line))) {
+        memcpy(b->text, text, bytes);
+        b->text[bytes] = 0;
+        s = parse(b, why, cap);
+        b->model = b->n_line;
+    } else {
+        snprintf(why, cap, "out of memory");
+    }
+    if (s)
+        cynf_binding_free(&b);
+    else
+        *out = b;
+    return s;
+}
+
+cynf_status cynf_binding_read(cynf_binding **out, const char *path, char *why, size_t cap)
+{
+    FILE *f = fopen(path, "re");
+    char *text = NULL, *grown;
+    size_t bytes = 0, room = 0, got = 1;
+    while (f && got) {
+        if (bytes == room) {
+            room = room ? 2 * room : 1 << 16;
+            if (!(grown = realloc(text, room)))
+                break;
+            text = grown;
+        }
+        bytes += got = fread(text + bytes, 1, room - bytes, f);
+    }
+    const bool read = f && !ferror(f) && !got;
+    if (f)
+        fclose(f);
+    char inner[256];
+    cynf_status s = CYNF_EIO;
+    if (read) {
+        s = cynf_binding_parse(out, text, bytes, inner, sizeof inner);
+        if (s)
+            snprintf(why, cap, "%s: %s", path, inner);
+    } else {
+        snprintf(why, cap, "%s: cannot be read", path);
+    }
+    free(text);
+    return s;
+}
+
+void cynf_binding_free(cynf_binding **b)
+{
+    if (!*b)
+        return;
+    free((*b)->decisions.fuse);
+    free((*b)->decisions.block);
+    free((*b)->line);
+    free((*b)->text);
+    free(*b);
+    *b = NULL;
+}
+
+/* ---- use ---- */
+
+static bool fits(const cynf_kernel *k, const cynf_problem *p)
+{
+    return cynf_kernel_op(k) == p->op && cynf_kernel_supports(k, &p->u);
+}
+
+static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
+{
+    cynf_binding *b = ctx;
+    char signature[CYNF_SIGNATURE_CAP];
+    cynf_problem_signature(p, b->threads, signature, sizeof signature);
+    const cynf_kernel *k = NULL;
+    for (size_t i = b->model + 1; i < b->n_line && b->line[i].kind >= LINE_NODE && !k; i++)
+        if (b->line[i].kind == LINE_NODE && b->line[i].a == node && fits(b->line[i].kernel, p))
+            k = b->line[i].kernel;
+    for (size_t i = 0; i < b->n_line && !k; i++)
+        if (b->line[i].kind == LINE_KERNEL && !strcmp(b->line[i].signature, signature) && fits(b->line[i].kernel, p))
+            k = b->line[i].kernel;
+    if (k)
+        b->bound++;
+    else if (p->op <= CYNF_OP_FC)
+        b->modelled++;
+    return k;
+}
+
+bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options *o)
+{
+    const uint64_t hash = cynf_graph_hash(g);
+    free(b->decisions.fuse);
+    free(b->decisions.block);
+    b->decisions = (cynf_decisions){0};
+    b->threads = o->threads;
+    b->bound = b->modelled = 0;
+    o->choose = choose;
+    o->choose_ctx = b;
+    o->decisions = NULL;
+    b->model = 0;
+    while (b->model < b->n_line && (b->line[b->model].kind != LINE_MODEL || b->line[b->model].hash != hash || b->line[b->model].a != o->threads ||
+                                       b->line[b->model].b != g->batch))
+        b->model++;
+    if (b->model == b->n_line)
+        return false;
+    b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t))};
+    if (!b->decisions.fuse || !b->decisions.block) {
+        b->model = b->n_line;
+        return false;
+    }
+    memset(b->decisions.fuse, -1, (size_t)g->n_node);
+    memset(b->decisions.block, -1, (size_t)g->n_t * sizeof(int16_t));
+    for (size_t i = b->model + 1; i < b->n_line && b->line[i].kind >= LINE_NODE; i++) {
+        const line *l = &b->line[i];
+        if (l->kind == LINE_FUSE && (uint32_t)l->a < (uint32_t)g->n_node)
+            b->decisions.fuse[l->a] = (int8_t)l->b;
+        else if (l->kind == LINE_BLOCK && (uint32_t)l->a < (uint32_t)g->n_t)
+            b->decisions.block[l->a] = (int16_t)l->b;
+    }
+    o->decisions = &b->decisions;
+    return true;
+}
+
+void cynf_binding_counts(const cynf_binding *b, int32_t *bound, int32_t *modelled)
+{
+    *bound = b->bound;
+    *modelled = b->modelled;
+}
