@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The register tile of a matrix product, shared by every algorithm that ends in one; include after simd.h.
+ *
+ *     acc[m][v] += sum_{k' < k}  a[off[m] + k'] * b[k' * b_rs + v*VL ...]        m < mr rows, v < nv vectors
+ *
+ * A row is anything whose k elements are contiguous (a pixel's channels, a row of a matrix); b is a packed panel. After Goto and van
+ * de Geijn, "Anatomy of High-Performance Matrix Multiplication" (TOMS 2008); the rows are not packed (BLIS calls this the "unpacked A" form,
+ * XNNPACK an indirect GEMM): at these sizes they come from L1 or L2 as they are. mr and nv are literals wherever speed matters, and
+ * mr * nv + nv + 1 <= VREGS keeps the tile in registers.
+ */
+#ifndef CYNF_MICROKERNEL_H
+#define CYNF_MICROKERNEL_H
+
+#include "kernels/act.h"
+
+#define CYNF_MR_MAX 28
+#define CYNF_NV_MAX 4
+
+/** The mask of the first n rows. */
+#define CYNF_ROWS(n) ((uint32_t)((UINT64_C(1) << (n)) - 1))
+
+/** acc[m][v] = bias[v*VL ...] for all rows. */
+static CYNF_INLINE void cynf_tile_init(const int mr, const int nv, const float *bias, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+#pragma GCC unroll 32
+    for (int m = 0; m < mr; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            acc[m][v] = vf_load(bias + v * VL);
+}
+
+/** acc[m][v] = 0. */
+static CYNF_INLINE void cynf_tile_zero(const int mr, const int nv, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+#pragma GCC unroll 32
+    for (int m = 0; m < mr; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            acc[m][v] = vf_zero();
+}
+
+static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_t rows, int k, const float *a, const ptrdiff_t *off, const float *b,
+    ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    int c = 0;
+#if VK > 1
+    for (; c + VK <= k; c += VK, b += VK * b_rs) {
+        vk ak[CYNF_MR_MAX];
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++) /* a row that does not count reads something that is there */
+            ak[m] = vk_load(rows >> m & 1 ? a + off[m] + c : b);
+#pragma GCC unroll 4
+        for (int lane = 0; lane < VK; lane++) {
+            vf bv[CYNF_NV_MAX];
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                bv[v] = vf_load(b + lane * b_rs + v * VL);
+#pragma GCC unroll 32
+            for (int m = 0; m < mr; m++)
+                if (rows >> m & 1)
+#pragma GCC unroll 4
+                    for (int v = 0; v < nv; v++)
+                        acc[m][v] = vf_fmak(acc[m][v], bv[v], ak[m], lane);
+        }
+    }
+#endif
+    for (; c < k; c++, b += b_rs) {
+        vf bv[CYNF_NV_MAX];
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            bv[v] = vf_load(b + v * VL);
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++)
+            if (rows >> m & 1) {
+                const vf x = vf_set1(a[off[m] + c]);
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++)
+                    acc[m][v] = vf_fma(x, bv[v], acc[m][v]);
+            }
+    }
+}
+
+/**
+ * The micro-kernel: adds k products to the rows of the tile whose bit is set in rows; the others are neither read nor changed. Each
+ * element is summed in the order of k, whatever rows is. off[] is best computed from literals, where there are any, by the caller.
+ */
+static CYNF_INLINE void cynf_tile_fma(const int mr, const int nv, uint32_t rows, int k, const float *a, const ptrdiff_t *off, const float *b,
+    ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    if (rows == CYNF_ROWS(mr))
+        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), k, a, off, b, b_rs, acc);
+    else
+        cynf_tile_fma_masked(mr, nv, rows, k, a, off, b, b_rs, acc);
+}
+
+/** Whether the activation is done by cynf_tile_finish, in the registers; the others take cynf_activate_rows after the store. */
+static CYNF_INLINE bool cynf_act_in_tile(const cynf_epilogue *e)
+{
+    return e->act == CYNF_ACT_LINEAR || e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_CLIP;
+}
+
+/**
+ * Epilogue and store: adds the residual, if there is one, applies the activation if cynf_act_in_tile, and stores the first n <= nv*VL columns of
+ * the rows in rows. Vector v of row m is stored at y + y_off[m] + y_ch[v] and its residual lies at r + r_off[m] + r_ch[v].
+ */
+static CYNF_INLINE void cynf_tile_finish(const int mr, const int nv, uint32_t rows, int n, const cynf_epilogue *e, const float *r,
+    const ptrdiff_t *r_off, const ptrdiff_t *r_ch, float *y, const ptrdiff_t *y_off, const ptrdiff_t *y_ch, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    if (e->residual)
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++)
+            if (rows >> m & 1)
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    const int left = n - v * VL;
+                    const float *p = r + r_off[m] + r_ch[v];
+                    acc[m][v] = vf_add(acc[m][v], left >= VL ? vf_load(p) : vf_loadn(p, left > 0 ? left : 0));
+                }
+    if (e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_CLIP) {
+        const vf lo = vf_set1(e->act == CYNF_ACT_CLIP ? e->a : 0.0f), hi = vf_set1(e->act == CYNF_ACT_CLIP ? e->b : __builtin_inff());
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++) {
+                acc[m][v] = vf_max(lo, acc[m][v]); /* NaN goes through */
+                if (e->act == CYNF_ACT_CLIP)
+                    acc[m][v] = vf_min(hi, acc[m][v]);
+            }
+    }
+    if (n >= nv * VL) {
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++)
+            if (rows >> m & 1)
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++)
+                    vf_store(y + y_off[m] + y_ch[v], acc[m][v]);
+    } else {
+#pragma GCC unroll 32
+        for (int m = 0; m < mr; m++)
+            if (rows >> m & 1)
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    const int left = n - v * VL;
+                    if (left >= VL)
+                        vf_store(y + y_off[m] + y_ch[v], acc[m][v]);
+                    else if (left > 0)
+                        vf_storen(y + y_off[m] + y_ch[v], acc[m][v], left);
+                }
+    }
+}
+
+/** The activations that are too long for every tile to carry: act on rows x n elements just stored, row i at i*rs. Never inlined more than it pays. */
+static inline void cynf_activate_rows(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n)
+{
+    for (int i = 0; i < rows; i++, y += rs) {
+        int c = 0;
+        for (; c + VL <= n; c += VL)
+            vf_store(y + c, cynf_activate(vf_load(y + c), e));
+        if (c < n)
+            vf_storen(y + c, cynf_activate(vf_loadn(y + c, n - c), e), n - c);
+    }
+}
+
+#endif
