@@ -39,6 +39,7 @@ typedef struct cynf_walk {
     const cynf_edge *in, *out;
     int32_t n_in, n_out;
     int32_t batch;      /**< samples of one run */
+    int32_t threads;    /**< at most so many: workspace is planned for them */
     bool batch_fixed;   /**< samples influence each other: only whole batches */
     const void *consts; /**< 64-byte aligned */
     size_t arena_bytes; /**< the program's arena and the float copies; a multiple of 64 */

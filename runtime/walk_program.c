@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/** The table of calls of a program: what the executor runs and the generator prints. */
+#include <stdlib.h>
+
+#include "runtime/walk_program.h"
+
+/* Below this modelled time a call stays on the caller's thread: waking partners and the barrier cost about as much. */
+#define SERIAL_SECONDS 5e-6
+
+static size_t make_edges(const cynf_port *port, int32_t n, size_t elems(const cynf_program *, int), const cynf_program *p, cynf_edge *edge, size_t at)
+{
+    for (int32_t i = 0; i < n; i++) {
+        edge[i] = (cynf_edge){.dtype = port[i].dtype, .elems = elems(p, i)};
+        if (edge[i].dtype != CYNF_F32) {
+            edge[i].staged = at;
+            at += CYNF_ROUND_UP(edge[i].elems * sizeof(float), 64);
+        }
+    }
+    return at;
+}
+
+cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
+{
+    const cynf_graph *g = p->graph;
+    struct {
+        cynf_walk walk;
+        cynf_call call[];
+    } *block = calloc(1, sizeof *block + (size_t)p->n_step * sizeof(cynf_call) + (size_t)(g->n_in + g->n_out) * sizeof(cynf_edge));
+    if (!block)
+        return CYNF_ENOMEM;
+    cynf_edge *edge = (cynf_edge *)(block->call + p->n_step);
+    size_t arena = CYNF_ROUND_UP((size_t)p->arena_bytes, 64);
+    arena = make_edges(g->in, g->n_in, cynf_program_input_elems, p, edge, arena);
+    arena = make_edges(g->out, g->n_out, cynf_program_output_elems, p, edge + g->n_in, arena);
+    for (int32_t i = 0; i < p->n_step; i++) {
+        const cynf_step *s = &p->step[i];
+        cynf_call *c = &block->call[i];
+        *c = (cynf_call){.run = s->kernel->run, .geometry = &s->problem.u, .out = s->out, .n_in = s->n_in,
+            .stages = cynf_kernel_stages(s->kernel, &s->problem.u), .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset,
+            .serial = cynf_kernel_cost(s->kernel, &s->problem.u, NULL) < SERIAL_SECONDS};
+        for (int32_t j = 0; j < s->n_in; j++)
+            c->in[j] = s->in[j];
+        for (int32_t j = 0; j < c->stages; j++)
+            c->units[j] = cynf_kernel_units(s->kernel, &s->problem.u, j);
+    }
+    block->walk = (cynf_walk){.call = block->call, .n_call = p->n_step, .in = edge, .out = edge + g->n_in, .n_in = g->n_in, .n_out = g->n_out,
+        .batch = g->batch, .threads = p->threads, .batch_fixed = g->batch_mixed, .consts = p->consts, .arena_bytes = arena};
+    *out = &block->walk;
+    return CYNF_OK;
+}
+
+void cynf_walk_free(cynf_walk **w)
+{
+    free(*w);
+    *w = NULL;
+}
