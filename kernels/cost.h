@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/** What the cost models of bandwidth-bound operations share. */
+#ifndef CYNF_COST_H
+#define CYNF_COST_H
+
+#include "kernels/kernel.h"
+
+/** Seconds to move bytes once, at the speed of the cache level that holds a working set of that size. */
+static inline double cynf_stream_seconds(const cynf_machine *m, double bytes)
+{
+    int level = 0;
+    while (level < 3 && bytes > (double)m->cache_bytes[level])
+        level++;
+    return bytes / (m->gbps[level] * 1e9);
+}
+
+/** Seconds of n vector operations at half of the machine's multiply-add rate: two a cycle are possible, one is typical outside of products. */
+static inline double cynf_vector_seconds(const cynf_machine *m, cynf_isa isa, double n)
+{
+    return n * 4 * cynf_isa_lanes(isa) / (m->gflops[isa] * 1e9);
+}
+
+#endif
