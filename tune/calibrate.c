@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/** Calibration: best of short runs, so that what other processes do hardly shows. */
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cynf-config.h"
+#include "kernels/kernel.h"
+#include "tune/calibrate.h"
+#include "tune/timer.h"
+
+extern const cynf_probe cynf_probe__scalar, cynf_probe__sse41, cynf_probe__avx2, cynf_probe__avx512, cynf_probe__neon;
+
+const cynf_probe *cynf_probe_of(cynf_isa isa)
+{
+    static const cynf_probe *const probes[CYNF_ISA_COUNT] = {
+        [CYNF_ISA_SCALAR] = &cynf_probe__scalar,
+#if CYNF_HAVE_SSE41
+        [CYNF_ISA_SSE41] = &cynf_probe__sse41,
+#endif
+#if CYNF_HAVE_AVX2
+        [CYNF_ISA_AVX2] = &cynf_probe__avx2,
+#endif
+#if CYNF_HAVE_AVX512
+        [CYNF_ISA_AVX512] = &cynf_probe__avx512,
+#endif
+#if CYNF_HAVE_NEON
+        [CYNF_ISA_NEON] = &cynf_probe__neon,
+#endif
+    };
+    return probes[isa];
+}
+
+#define PASSES 4 /* over everything, so that a slow moment does not spoil one figure alone */
+
+static double gflops(const cynf_probe *p)
+{
+    const int64_t rounds = 20000;
+    double best = INFINITY;
+    for (int i = 0; i < 10; i++) {
+        const double start = cynf_now();
+        volatile float sink = p->fma(rounds);
+        (void)sink;
+        best = fmin(best, cynf_now() - start);
+    }
+    return (double)rounds * p->flops / best * 1e-9;
+}
+
+/* Bytes per ns of repeated reads of the first bytes of p. */
+static double gbps(const cynf_probe *p, const float *data, size_t bytes)
+{
+    const size_t n = bytes / sizeof(float) / 128 * 128;
+    const int repeats = (int)fmax(1, 2e6 / (double)bytes);
+    double best = INFINITY;
+    for (int i = 0; i < 5; i++) {
+        const double start = cynf_now();
+        for (int k = 0; k < repeats; k++) {
+            volatile float sink = p->read(data, n);
+            (void)sink;
+        }
+        best = fmin(best, (cynf_now() - start) / repeats);
+    }
+    return (double)(n * sizeof(float)) / best * 1e-9;
+}
+
+/* Level 1 (data), 2 or 3 as Linux tells it, or 0. */
+static int64_t cache_bytes(int level)
+{
+    for (int index = 0; index < 8; index++) {
+        char path[96], type[32] = "";
+        int found = 0;
+        long kib = 0;
+        static const char *const names[] = {"level", "type", "size"};
+        for (int i = 0; i < 3; i++) {
+            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, names[i]);
+            FILE *f = fopen(path, "re");
+            if (!f)
+                return 0;
+            const int got = i == 0 ? fscanf(f, "%d", &found) : i == 1 ? fscanf(f, "%31s", type) : fscanf(f, "%ldK", &kib);
+            fclose(f);
+            if (got != 1)
+                return 0;
+        }
+        if (found == level && strcmp(type, "Instruction"))
+            return kib << 10;
+    }
+    return 0;
+}
+
+void cynf_calibrate(cynf_machine *out)
+{
+    *out = *cynf_machine_default();
+    for (int i = 0; i < 3; i++) {
+        const int64_t bytes = cache_bytes(i + 1);
+        if (bytes > 0)
+            out->cache_bytes[i] = bytes;
+    }
+    cpu_set_t allowed;
+    if (!sched_getaffinity(0, sizeof allowed, &allowed))
+        out->cores = CPU_COUNT(&allowed);
+    memset(out->gflops, 0, sizeof out->gflops);
+    for (int pass = 0; pass < PASSES; pass++)
+        for (int isa = 0; isa < CYNF_ISA_COUNT; isa++)
+            if (cynf_cpu_isas() >> isa & 1)
+                out->gflops[isa] = fmax(out->gflops[isa], gflops(cynf_probe_of((cynf_isa)isa)));
+
+    const size_t most = (size_t)fmin(2.0 * (double)out->cache_bytes[2], 128 << 20);
+    float *data = aligned_alloc(64, CYNF_ROUND_UP(most, 64));
+    if (!data)
+        return;
+    memset(data, 0, most);
+    double best[4] = {0};
+    for (int pass = 0; pass < PASSES; pass++)
+        for (int level = 0; level < 4; level++) {
+            const size_t bytes = level < 3 ? (size_t)out->cache_bytes[level] / 2 : most; /* half a cache is surely in it */
+            if (bytes >= 4096 && bytes <= most)
+                out->gbps[level] = best[level] = fmax(best[level], gbps(cynf_probe_of(cynf_cpu_best()), data, bytes));
+        }
+    free(data);
+}

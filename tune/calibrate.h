@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/** What this machine can do at best, measured in under two seconds. */
+#ifndef CYNF_CALIBRATE_H
+#define CYNF_CALIBRATE_H
+
+#include "cynf/kernels.h"
+
+/**
+ * FMA peak per instruction set that this CPU has and the mask allows (0 for others), bandwidth that one core gets from L1, L2, L3 and DRAM,
+ * cache sizes, and the cores that this process may use. Sizes that the system does not tell are those of cynf_machine_default().
+ */
+void cynf_calibrate(cynf_machine *out);
+
+#endif

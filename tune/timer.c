@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/** Interleaved timing; the rules are those of the header. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tune/timer.h"
+
+#define SAMPLE_SECONDS 50e-6
+#define SAMPLE_CALLS 20
+#define PROBE_SECONDS 20e-6
+
+double cynf_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double probe_seconds(cynf_timer *t)
+{
+    const double start = cynf_now();
+    volatile float sink = t->probe->fma(t->rounds);
+    (void)sink;
+    const double seconds = cynf_now() - start;
+    if (seconds < t->best)
+        t->best = seconds;
+    return seconds;
+}
+
+void cynf_timer_init(cynf_timer *t)
+{
+    *t = (cynf_timer){cynf_probe_of(cynf_cpu_best()), 64, INFINITY};
+    while (probe_seconds(t) < PROBE_SECONDS)
+        t->rounds *= 2;
+    t->best = INFINITY;
+    for (int i = 0; i < 20; i++)
+        probe_seconds(t);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void summarise(cynf_contestant *c)
+{
+    double s[CYNF_RACE_SAMPLES];
+    memcpy(s, c->sample, sizeof s);
+    qsort(s, (size_t)c->n, sizeof *s, compare);
+    c->min = s[0];
+    c->low = s[c->n / 4];
+    c->median = s[c->n / 2];
+    c->spread = (s[3 * c->n / 4] - c->low) / c->median;
+}
+
+static double sample(cynf_race_fn *fn, void *ctx, int i, int calls)
+{
+    const double start = cynf_now();
+    for (int k = 0; k < calls; k++)
+        fn(ctx, i);
+    return (cynf_now() - start) / calls;
+}
+
+bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b)
+{
+    double ratio[CYNF_RACE_SAMPLES];
+    const int n = a->n < b->n ? a->n : b->n;
+    int wins = 0;
+    for (int i = 0; i < n; i++) {
+        ratio[i] = a->sample[i] / b->sample[i];
+        wins += ratio[i] < 1;
+    }
+    qsort(ratio, (size_t)n, sizeof *ratio, compare);
+    return n > 0 && ratio[n / 2] < 0.98 && wins >= 0.5 * n + sqrt(n);
+}
+
+/* Those over limit times the fastest leave. */
+static void thin(int n, cynf_contestant *c, bool *in, double limit)
+{
+    double best = INFINITY;
+    for (int i = 0; i < n; i++)
+        if (in[i]) {
+            summarise(&c[i]);
+            best = fmin(best, c[i].low);
+        }
+    for (int i = 1; i < n; i++)
+        in[i] = in[i] && c[i].low <= limit * best;
+}
+
+int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c)
+{
+    bool *in = malloc((size_t)n * sizeof *in);
+    if (!in)
+        return 0;
+    for (int i = 0; i < n; i++) {
+        fn(ctx, i); /* pages and predictors */
+        const double once = sample(fn, ctx, i, 1);
+        c[i] = (cynf_contestant){.calls = (int)fmax(1, fmin(SAMPLE_CALLS, ceil(SAMPLE_SECONDS / once)))};
+        in[i] = true;
+    }
+    int spoiled = 0;
+    for (int round = 0; round < rounds && round < CYNF_RACE_SAMPLES; round++) {
+        if (round == 3)
+            thin(n, c, in, 1.3);
+        else if (round == 10)
+            thin(n, c, in, 1.05);
+        const bool slow = probe_seconds(t) > 1.02 * t->best;
+        for (int k = 0; k < n; k++) {
+            const int i = (k + round) % n; /* nobody is always first */
+            if (in[i])
+                c[i].sample[round] = sample(fn, ctx, i, c[i].calls);
+        }
+        if (cynf_now() > deadline && round > 0)
+            break;
+        /* The clock changed before or within the round; but a machine that never settles has to be timed as it is. */
+        if ((slow || probe_seconds(t) > 1.02 * t->best) && spoiled < rounds) {
+            spoiled++;
+            round--;
+            continue;
+        }
+        for (int i = 0; i < n; i++)
+            c[i].n += in[i];
+    }
+    int best = 0;
+    for (int i = 0; i < n; i++) {
+        c[i].n += !c[i].n; /* the deadline came within the first round */
+        summarise(&c[i]);
+        if (in[i] && c[i].low < c[best].low)
+            best = i;
+    }
+    int winner = 0;
+    while (winner != best && (!in[winner] || cynf_beats(&c[best], &c[winner])))
+        winner++;
+    free(in);
+    return winner;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Timing on a machine that others use too: contestants take turns, samples are paired by round, rounds that a slow clock spoiled are
+ * thrown away, and a change is accepted only when it is clearly faster.
+ */
+#ifndef CYNF_TIMER_H
+#define CYNF_TIMER_H
+
+#include "tune/probe.h"
+
+/** Monotonic seconds. */
+double cynf_now(void);
+
+/** A 20 us FMA loop that shows the clock of the moment. */
+typedef struct cynf_timer {
+    const cynf_probe *probe;
+    int64_t rounds;
+    double best; /**< seconds of the fastest probe so far */
+} cynf_timer;
+
+void cynf_timer_init(cynf_timer *t);
+
+#define CYNF_RACE_SAMPLES 40
+
+typedef struct cynf_contestant {
+    double sample[CYNF_RACE_SAMPLES]; /**< seconds per call, by round */
+    int n;                            /**< rounds that it took part in */
+    int calls;                        /**< per sample */
+    double min, low, median;          /**< low: the lower quartile */
+    double spread;                    /**< (upper - lower quartile) / median */
+} cynf_contestant;
+
+/** One call of contestant i. */
+typedef void cynf_race_fn(void *ctx, int i);
+
+/**
+ * Races n contestants by successive halving: after 3 rounds those over 1.3 x the fastest leave, after 10 those over 1.05 x, the rest runs up to
+ * rounds (at most CYNF_RACE_SAMPLES). A sample is at least 50 us or 20 calls. Contestant 0, the incumbent, never leaves. Stops early at
+ * deadline (cynf_now() seconds), but not before every contestant has a sample.
+ * @param c out: n contestants
+ * @return the winner: the first that the fastest one does not beat clearly (median of paired ratios under 0.98, and a sign test at two sigma)
+ */
+int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c);
+
+/** Whether a beats b clearly over the rounds that both took part in. */
+bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b);
+
+#endif
