@@ -321,7 +321,7 @@ cynf_tensor_id cynf_g_slice(cynf_graph *g, cynf_tensor_id x, const int32_t *begi
     bool whole = true;
     for (int i = 0; i < xs->rank; i++) {
         const int64_t st = step ? step[i] : 1, last = begin[i] + (int64_t)(size[i] - 1) * st;
-        if (!st || size[i] < 1 || begin[i] < 0 || begin[i] >= xs->d[i] || last < 0 || last >= xs->d[i])
+        if (st < 1 || size[i] < 1 || begin[i] < 0 || begin[i] >= xs->d[i] || last < 0 || last >= xs->d[i])
             return cynf_graph_fail(g, CYNF_EFORMAT, "nothing is left of axis %d (size %d) after cropping: begin %d, size %d", i, xs->d[i], begin[i], size[i]);
         n.begin[i] = begin[i];
         n.step[i] = (int32_t)st;

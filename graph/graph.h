@@ -9,6 +9,7 @@
 #ifndef CYNF_GRAPH_H
 #define CYNF_GRAPH_H
 
+#include "cynf/dtype.h"
 #include "cynf/kernels.h"
 
 typedef int32_t cynf_tensor_id;
@@ -20,9 +21,6 @@ typedef struct cynf_shape {
     int32_t rank;
     int32_t d[CYNF_MAX_DIMS];
 } cynf_shape;
-
-/** Element types at the model's edges; inside everything is f32. Order is part of the flat file and of model.h. */
-typedef enum cynf_dtype { CYNF_F32, CYNF_F64, CYNF_F16, CYNF_BF16, CYNF_I8, CYNF_U8, CYNF_I16, CYNF_U16, CYNF_I32, CYNF_U32, CYNF_I64, CYNF_U64, CYNF_BOOL } cynf_dtype;
 
 typedef struct cynf_tensor {
     cynf_shape shape;
@@ -42,7 +40,7 @@ typedef enum cynf_node_op {
     CYNF_N_SOFTMAX,   /**< over the last axis */
     CYNF_N_TRANSPOSE, /**< perm */
     CYNF_N_RESHAPE,   /**< same elements, new shape */
-    CYNF_N_SLICE,     /**< begin, step (may be negative) per axis; sizes are the output's */
+    CYNF_N_SLICE,     /**< begin, step (positive) per axis; sizes are the output's */
     CYNF_N_CONCAT,    /**< along axis */
     CYNF_N_PAD,       /**< constant before and after per axis */
     CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */

@@ -2,10 +2,10 @@
 /**
  * The thread pool of the executor and of generated models.
  *
- * A pool of n threads is the caller plus n - 1 workers. cynf_pool_run() hands units out: thread t first takes its own contiguous share
- * in chunks, then what a late partner has not claimed. Workers spin a bounded time (at most 50 us) after the last run, then sleep on a
- * futex (condition variable elsewhere); inside a run waiting spins briefly with pause and then sleeps, never unboundedly.
- * fork(): the child has no workers; a pool made before fork() must not be used in the child but may be destroyed there.
+ * A pool of n threads is the caller plus n - 1 workers. cynf_pool_run() hands units out: a thread first takes chunks of its own
+ * contiguous share, then of what a late partner has not claimed; a worker that never woke up is not waited for. Whoever waits spins at
+ * most 50 us with pause, then sleeps on a condition variable.
+ * fork(): the child has no workers; a pool made before fork() must not be run in the child, but may be destroyed there.
  */
 #ifndef CYNF_POOL_H
 #define CYNF_POOL_H
@@ -29,8 +29,7 @@ CYNF_RT void cynf_pool_destroy(cynf_pool **p);
 CYNF_RT int cynf_pool_threads(const cynf_pool *p);
 /** Calls fn for disjoint ranges that cover [0, units), concurrently with distinct thread ids; returns when all are done. */
 CYNF_RT void cynf_pool_run(cynf_pool *p, cynf_pool_fn *fn, void *ctx, size_t units);
-/** Around the runs of one inference: between them workers keep spinning for the next run; after end they linger, then sleep. */
+/** Wakes sleeping workers ahead of the first run of an inference. */
 CYNF_RT void cynf_pool_begin(cynf_pool *p);
-CYNF_RT void cynf_pool_end(cynf_pool *p);
 
 #endif

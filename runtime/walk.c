@@ -184,8 +184,6 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_pool *pool, void *memory, co
         if (seconds)
             seconds[i] += now() - start;
     }
-    if (pool)
-        cynf_pool_end(pool);
     for (int i = 0; i < w->n_out; i++)
         if (w->out[i].dtype != CYNF_F32)
             from_float(w->out[i].dtype, (const float *)(arena + w->out[i].staged), y[i], w->out[i].elems);

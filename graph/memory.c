@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Static memory plan: offsets of buffers and workspaces whose lifetimes overlap never overlap.
+ *
+ * Greedy by size (Pisarchyk and Lee, arXiv:2001.03288, section 4.2), then the same placement in other orders with fixed seeds; the
+ * smallest arena wins. Deterministic.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/program_internal.h"
+
+#define ALIGN_ELEMS 16
+
+typedef struct block {
+    int64_t elems, offset;
+    int32_t first, last, id; /* id: buffer, or n_buffer + step for a workspace */
+} block;
+
+static int by_size(const void *pa, const void *pb)
+{
+    const block *a = pa, *b = pb;
+    if (a->elems != b->elems)
+        return a->elems < b->elems ? 1 : -1;
+    return a->id - b->id;
+}
+
+/* Each block, in order, at the lowest offset where it meets none of the earlier ones that live at the same time. */
+static int64_t place_all(block *blk, int n, block **sorted)
+{
+    int64_t top = 0;
+    int placed = 0;
+    for (int i = 0; i < n; i++) {
+        int64_t at = 0;
+        for (int k = 0; k < placed; k++) {
+            const block *o = sorted[k];
+            if (o->last < blk[i].first || blk[i].last < o->first || o->offset + o->elems <= at)
+                continue;
+            if (o->offset >= at + blk[i].elems)
+                break;
+            at = o->offset + o->elems;
+        }
+        blk[i].offset = at;
+        int k = placed++;
+        for (; k > 0 && sorted[k - 1]->offset > at; k--)
+            sorted[k] = sorted[k - 1];
+        sorted[k] = &blk[i];
+        if (at + blk[i].elems > top)
+            top = at + blk[i].elems;
+    }
+    return top;
+}
+
+static int64_t lower_bound(const block *blk, int n, int steps)
+{
+    int64_t most = 0;
+    for (int s = 0; s < steps; s++) {
+        int64_t live = 0;
+        for (int i = 0; i < n; i++)
+            if (blk[i].first <= s && s <= blk[i].last)
+                live += blk[i].elems;
+        if (live > most)
+            most = live;
+    }
+    return most;
+}
+
+static void touch(cynf_builder *b, const cynf_ref *r, int step)
+{
+    if (r->space != CYNF_IN_ARENA)
+        return;
+    cynf_buffer *u = &b->buffer[r->index];
+    if (step < u->first)
+        u->first = step;
+    if (step > u->last)
+        u->last = step;
+}
+
+static void resolve(const cynf_builder *b, cynf_ref *r)
+{
+    if (r->space != CYNF_IN_ARENA)
+        return;
+    const cynf_buffer *u = &b->buffer[r->index];
+    *r = (cynf_ref){u->space, u->index, u->offset + r->offset};
+    if (u->space == CYNF_IN_ARENA)
+        r->index = 0;
+}
+
+void cynf_build_memory(cynf_builder *b)
+{
+    cynf_program *p = b->p;
+    for (int s = 0; s < p->n_step; s++) {
+        for (int i = 0; i < p->step[s].n_in; i++)
+            touch(b, &p->step[s].in[i], s);
+        touch(b, &p->step[s].out, s);
+    }
+
+    const size_t cap = (size_t)b->n_buffer + (size_t)p->n_step + 1;
+    block *blk = calloc(cap, sizeof *blk), *best = calloc(cap, sizeof *best), **sorted = calloc(cap, sizeof *sorted);
+    if (!blk || !best || !sorted) {
+        cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
+        goto done;
+    }
+    int n = 0;
+    for (int i = 0; i < b->n_buffer; i++) {
+        const cynf_buffer *u = &b->buffer[i];
+        if (u->space == CYNF_IN_ARENA && u->last >= u->first)
+            blk[n++] = (block){CYNF_ROUND_UP(u->elems, ALIGN_ELEMS), 0, u->first, u->last, i};
+    }
+    for (int s = 0; s < p->n_step; s++)
+        if (p->step[s].workspace_bytes)
+            blk[n++] = (block){CYNF_ROUND_UP(p->step[s].workspace_bytes, 64) / (int64_t)sizeof(float), 0, s, s, b->n_buffer + s};
+    qsort(blk, (size_t)n, sizeof *blk, by_size);
+    const int64_t bound = lower_bound(blk, n, p->n_step);
+    int64_t top = place_all(blk, n, sorted);
+    memcpy(best, blk, (size_t)n * sizeof *blk);
+    /* Random swaps of the best order so far; worth it only while the bound is not met. */
+    uint32_t seed = 1;
+    for (int round = 0; round < 300 && top > bound && n > 2; round++) {
+        memcpy(blk, best, (size_t)n * sizeof *blk);
+        for (int k = 0; k < 1 + round % 4; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            const int i = (int)((seed >> 8) % (uint32_t)n);
+            seed = seed * 1664525u + 1013904223u;
+            const int j = (int)((seed >> 8) % (uint32_t)n);
+            const block t = blk[i];
+            blk[i] = blk[j];
+            blk[j] = t;
+        }
+        const int64_t now = place_all(blk, n, sorted);
+        if (now <= top) {
+            top = now;
+            memcpy(best, blk, (size_t)n * sizeof *blk);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (best[i].id < b->n_buffer)
+            b->buffer[best[i].id].offset = best[i].offset;
+        else
+            p->step[best[i].id - b->n_buffer].workspace_offset = best[i].offset * (int64_t)sizeof(float);
+    }
+    p->arena_bytes = top * (int64_t)sizeof(float);
+    p->arena_lower_bound_bytes = bound * (int64_t)sizeof(float);
+    if (b->o->max_arena_bytes && p->arena_bytes > b->o->max_arena_bytes)
+        cynf_build_fail(b, CYNF_ENOMEM, "the model needs an arena of %lld bytes, over the limit of %lld", (long long)p->arena_bytes, (long long)b->o->max_arena_bytes);
+    for (int s = 0; s < p->n_step; s++) {
+        for (int i = 0; i < p->step[s].n_in; i++)
+            resolve(b, &p->step[s].in[i]);
+        resolve(b, &p->step[s].out);
+    }
+done:
+    free(blk);
+    free(best);
+    free(sorted);
+}

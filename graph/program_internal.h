@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/** The state of building a program, and the parts of the builder that have files of their own. */
+#ifndef CYNF_PROGRAM_INTERNAL_H
+#define CYNF_PROGRAM_INTERNAL_H
+
+#include "graph/location.h"
+
+typedef struct cynf_buffer {
+    cynf_space space;
+    int32_t index;
+    int64_t elems;
+    int32_t first, last;  /**< steps that touch it; last = -1: none */
+    int64_t offset;       /**< elements into its space, set by the memory plan */
+} cynf_buffer;
+
+typedef struct cynf_builder {
+    const cynf_graph *g;
+    const cynf_build_options *o;
+    const cynf_machine *machine;
+    cynf_program *p;
+    int32_t cap_step;
+    int64_t cap_consts;
+    int32_t *uses, *user;  /**< per tensor: number of readers (outputs included), and one of them */
+    int32_t *block;        /**< per tensor */
+    bool *flag;            /**< per tensor, scratch */
+    cynf_location *loc;    /**< per tensor */
+    int32_t *pair;         /**< per pointwise node: the depthwise node before it that may be fused, or -1 */
+    bool *fused_away;      /**< per node: a depthwise node that its pointwise node computes */
+    cynf_buffer *buffer;
+    int32_t n_buffer;
+    bool *shared;          /**< per buffer: several tensors lie in it */
+    int32_t *members;      /**< per buffer: tensors in it */
+    cynf_status status;
+    char *text;
+    size_t text_cap;
+} cynf_builder;
+
+/** Records the first failure and returns its status. */
+cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/** Decides for each pair whether it is fused; needs the layouts. */
+void cynf_build_fuse(cynf_builder *b);
+/** Emits the kernel calls with buffer-relative references. */
+void cynf_build_steps(cynf_builder *b);
+/** Gives buffers and workspaces their offsets and resolves references. */
+void cynf_build_memory(cynf_builder *b);
+
+#endif

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/** Nodes to kernel calls: geometry from locations, kernel choice, packing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/program_internal.h"
+
+#define ALIGN_BYTES 64
+
+static const cynf_shape *shape(const cynf_builder *b, cynf_tensor_id t) { return &b->g->t[t].shape; }
+
+/* ---- constants ----------------------------------------------------------------------------------------------------------- */
+
+/* Room for bytes in the constants; the offset, or -1. */
+static int64_t consts_reserve(cynf_builder *b, int64_t bytes)
+{
+    cynf_program *p = b->p;
+    const int64_t at = p->consts_bytes, end = CYNF_ROUND_UP(at + bytes, ALIGN_BYTES);
+    if (end > b->cap_consts) {
+        const int64_t cap = end > 2 * b->cap_consts ? end : 2 * b->cap_consts;
+        void *q = aligned_alloc(ALIGN_BYTES, (size_t)CYNF_ROUND_UP(cap, ALIGN_BYTES));
+        if (!q) {
+            cynf_build_fail(b, CYNF_ENOMEM, "out of memory for %lld bytes of weights", (long long)cap);
+            return -1;
+        }
+        if (p->consts)
+            memcpy(q, p->consts, (size_t)at);
+        free(p->consts);
+        p->consts = q;
+        b->cap_consts = CYNF_ROUND_UP(cap, ALIGN_BYTES);
+    }
+    memset((char *)p->consts + at, 0, (size_t)(end - at));
+    p->consts_bytes = end;
+    return at;
+}
+
+static bool same_raw(const cynf_weights *a, const cynf_weights *c) { return a->w == c->w && a->bias == c->bias && a->w2 == c->w2 && a->bias2 == c->bias2; }
+
+/* Shared layers of the same geometry share their packed weights. */
+static void pack(cynf_builder *b, cynf_step *s)
+{
+    const cynf_program *p = b->p;
+    s->packed_offset = -1;
+    s->packed_bytes = (int64_t)cynf_kernel_packed_bytes(s->kernel, &s->problem.u);
+    if (!s->packed_bytes)
+        return;
+    for (int i = 0; i < p->n_step; i++)
+        if (p->step[i].kernel == s->kernel && p->step[i].packed_offset >= 0 && same_raw(&p->step[i].raw, &s->raw) &&
+            !memcmp(&p->step[i].problem, &s->problem, sizeof s->problem)) {
+            s->packed_offset = p->step[i].packed_offset;
+            return;
+        }
+    if ((s->packed_offset = consts_reserve(b, s->packed_bytes)) >= 0)
+        cynf_kernel_pack(s->kernel, &s->problem.u, &s->raw, (char *)p->consts + s->packed_offset);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------------------------------- */
+
+static bool forced(const char *force, const char *name)
+{
+    while (*force) {
+        char part[128];
+        const size_t n = strcspn(force, ",");
+        if (n && n < sizeof part) {
+            memcpy(part, force, n);
+            part[n] = 0;
+            if (strstr(name, part))
+                return true;
+        }
+        force += n + (force[n] == ',');
+    }
+    return false;
+}
+
+static const cynf_kernel *choose(cynf_builder *b, const cynf_problem *p, int32_t node)
+{
+    const cynf_kernel *k = NULL;
+    if (b->o->force && *b->o->force) {
+        const cynf_kernel *all[512];
+        const size_t n = cynf_candidates(p->op, &p->u, b->machine, all, 512);
+        for (size_t i = 0; i < n && i < 512 && !k; i++)
+            if (forced(b->o->force, cynf_kernel_name(all[i])))
+                k = all[i];
+    }
+    if (!k && b->o->choose)
+        k = b->o->choose(b->o->choose_ctx, p, node);
+    if (k && (k->algo->op != p->op || !cynf_kernel_supports(k, &p->u)))
+        k = NULL;
+    return k ? k : cynf_auto(p->op, &p->u, b->machine);
+}
+
+/* Where tensor t lies, relative to its buffer; constants are copied into the program. */
+static cynf_ref ref(cynf_builder *b, cynf_tensor_id t)
+{
+    const cynf_tensor *x = &b->g->t[t];
+    if (!x->data)
+        return (cynf_ref){CYNF_IN_ARENA, b->loc[t].buffer, b->loc[t].offset};
+    if (b->loc[t].buffer < 0) {
+        const size_t bytes = cynf_shape_elems(&x->shape) * sizeof(float);
+        cynf_location_plain(&b->loc[t], &x->shape);
+        b->loc[t].offset = consts_reserve(b, (int64_t)bytes) / (int64_t)sizeof(float);
+        if (b->status)
+            return (cynf_ref){CYNF_IN_CONST, 0, 0};
+        b->loc[t].buffer = INT32_MAX;
+        memcpy((float *)b->p->consts + b->loc[t].offset, x->data, bytes);
+    }
+    return (cynf_ref){CYNF_IN_CONST, 0, b->loc[t].offset};
+}
+
+static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
+{
+    cynf_program *p = b->p;
+    if (b->status)
+        return;
+    const char *why, *name = node >= 0 ? b->g->node[node].name : NULL;
+    const char *klass = node >= 0 ? b->g->node[node].klass : NULL;
+    if (!cynf_geometry_valid(problem->op, &problem->u, &why)) {
+        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): %s", name ? name : "?", klass ? klass : "?", why);
+        return;
+    }
+    if (p->n_step == b->cap_step) {
+        const int32_t cap = b->cap_step ? 2 * b->cap_step : 64;
+        cynf_step *q = realloc(p->step, (size_t)cap * sizeof *q);
+        if (!q) {
+            cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
+            return;
+        }
+        p->step = q;
+        b->cap_step = cap;
+    }
+    cynf_step *s = &p->step[p->n_step];
+    memset(s, 0, sizeof *s);
+    s->problem = *problem;
+    s->node = node;
+    s->name = name;
+    s->n_in = n_in;
+    memcpy(s->in, in, (size_t)n_in * sizeof *in);
+    s->out = out;
+    if (raw)
+        s->raw = *raw;
+    if (!(s->kernel = choose(b, problem, node))) {
+        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no kernel runs it", name ? name : "?", klass ? klass : "?");
+        return;
+    }
+    pack(b, s);
+    s->workspace_offset = -1;
+    s->workspace_bytes = (int64_t)cynf_kernel_workspace_bytes(s->kernel, &problem->u, p->threads);
+    p->n_step++;
+}
+
+/* ---- convolutions ------------------------------------------------------------------------------------------------------------ */
+
+static cynf_view view(const cynf_builder *b, cynf_tensor_id t)
+{
+    return cynf_location_view(&b->loc[t], shape(b, t));
+}
+
+/* Raw weights: operand 1 and, where there is one, the bias. */
+static void raw_weights(const cynf_builder *b, const cynf_node *n, const float **w, const float **bias)
+{
+    *w = b->g->t[n->in[1]].data;
+    *bias = n->n_in - !!n->e.residual > 2 ? b->g->t[n->in[2]].data : NULL;
+}
+
+static cynf_conv2d conv2d_geometry(const cynf_builder *b, const cynf_node *n)
+{
+    const cynf_shape *x = shape(b, n->in[0]), *y = shape(b, n->out);
+    cynf_conv2d g = {.n = x->d[0], .h = x->d[1], .w = x->d[2], .ic = x->d[3], .oh = y->d[1], .ow = y->d[2], .oc = y->d[3], .kh = n->kh, .kw = n->kw,
+        .sh = n->sh, .sw = n->sw, .dh = n->dh, .dw = n->dw, .pt = n->pt, .pl = n->pl, .groups = n->groups, .e = n->e};
+    g.x = view(b, n->in[0]);
+    g.y = view(b, n->out);
+    if (n->e.residual)
+        g.r = view(b, n->in[n->n_in - 1]);
+    return g;
+}
+
+static cynf_dwconv2d dwconv2d_geometry(const cynf_builder *b, const cynf_node *n)
+{
+    const cynf_shape *x = shape(b, n->in[0]), *y = shape(b, n->out);
+    cynf_dwconv2d g = {.n = x->d[0], .h = x->d[1], .w = x->d[2], .c = x->d[3], .mult = n->mult, .oh = y->d[1], .ow = y->d[2], .kh = n->kh, .kw = n->kw,
+        .sh = n->sh, .sw = n->sw, .dh = n->dh, .dw = n->dw, .pt = n->pt, .pl = n->pl, .e = n->e};
+    g.x = view(b, n->in[0]);
+    g.y = view(b, n->out);
+    if (n->e.residual)
+        g.r = view(b, n->in[n->n_in - 1]);
+    return g;
+}
+
+static cynf_sepconv2d sepconv2d_geometry(const cynf_builder *b, const cynf_node *dw, const cynf_node *pw)
+{
+    cynf_sepconv2d g = {dwconv2d_geometry(b, dw), conv2d_geometry(b, pw)};
+    g.dw.y = g.pw.x = (cynf_view){0};
+    return g;
+}
+
+static void conv_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j], *dw = b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL;
+    cynf_problem p = {.op = dw ? CYNF_OP_SEPCONV2D : n->op == CYNF_N_CONV2D ? CYNF_OP_CONV2D : CYNF_OP_DWCONV2D};
+    cynf_weights raw = {0};
+    if (dw) {
+        p.u.sepconv2d = sepconv2d_geometry(b, dw, n);
+        raw_weights(b, dw, &raw.w, &raw.bias);
+        raw_weights(b, n, &raw.w2, &raw.bias2);
+    } else {
+        if (n->op == CYNF_N_CONV2D)
+            p.u.conv2d = conv2d_geometry(b, n);
+        else
+            p.u.dwconv2d = dwconv2d_geometry(b, n);
+        raw_weights(b, n, &raw.w, &raw.bias);
+    }
+    cynf_ref in[2] = {ref(b, dw ? dw->in[0] : n->in[0])};
+    if (n->e.residual)
+        in[1] = ref(b, n->in[n->n_in - 1]);
+    emit(b, j, &p, 1 + !!n->e.residual, in, ref(b, n->out), &raw);
+}
+
+void cynf_build_fuse(cynf_builder *b)
+{
+    const cynf_graph *g = b->g;
+    const cynf_decisions *dec = b->o->decisions;
+    for (int j = 0; j < g->n_node; j++) {
+        const int i = b->pair[j];
+        if (i < 0)
+            continue;
+        int fuse = dec && dec->fuse && i < dec->n_node ? dec->fuse[i] : -1;
+        if (fuse < 0) {
+            /* Layouts as if both were alone: places are not known yet. */
+            const cynf_node *dw = &g->node[i], *pw = &g->node[j];
+            const cynf_tensor_id t[3] = {dw->in[0], dw->out, pw->out};
+            cynf_location old[3];
+            for (int k = 0; k < 3; k++) {
+                old[k] = b->loc[t[k]];
+                if (b->block[t[k]])
+                    cynf_location_blocked(&b->loc[t[k]], shape(b, t[k]), b->block[t[k]]);
+                else
+                    cynf_location_plain(&b->loc[t[k]], shape(b, t[k]));
+            }
+            cynf_problem parts[2] = {{.op = CYNF_OP_DWCONV2D}, {.op = CYNF_OP_CONV2D}}, both = {.op = CYNF_OP_SEPCONV2D};
+            cynf_node plain = *pw;
+            plain.e.residual = 0; /* the same for both sides of the comparison */
+            plain.n_in -= !!pw->e.residual;
+            parts[0].u.dwconv2d = dwconv2d_geometry(b, dw);
+            parts[1].u.conv2d = conv2d_geometry(b, &plain);
+            both.u.sepconv2d = sepconv2d_geometry(b, dw, &plain);
+            for (int k = 0; k < 3; k++)
+                b->loc[t[k]] = old[k];
+            const cynf_kernel *k0 = cynf_auto(parts[0].op, &parts[0].u, b->machine), *k1 = cynf_auto(parts[1].op, &parts[1].u, b->machine);
+            const cynf_kernel *k2 = cynf_auto(both.op, &both.u, b->machine);
+            fuse = k0 && k1 && k2 && cynf_kernel_cost(k2, &both.u, b->machine) <
+                cynf_kernel_cost(k0, &parts[0].u, b->machine) + cynf_kernel_cost(k1, &parts[1].u, b->machine);
+        }
+        b->fused_away[i] = fuse > 0;
+    }
+}
+
+/* ---- index spaces ------------------------------------------------------------------------------------------------------------ */
+
+static void copy_dims(int32_t *to, const int32_t *from, int rank) { memcpy(to, from, (size_t)rank * sizeof *to); }
+
+static bool collapse(cynf_builder *b, int j, cynf_space_map *m)
+{
+    if (cynf_space_collapse(m))
+        return true;
+    const cynf_node *n = &b->g->node[j];
+    cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): its index space has over %d dimensions", n->name ? n->name : "?", n->klass ? n->klass : "?", CYNF_MAX_DIMS);
+    return false;
+}
+
+/* y = x over the space of m (operand 0: y, operand 1: x). */
+static void copy_step(cynf_builder *b, int j, cynf_space_map *m, cynf_ref x, cynf_ref y)
+{
+    if (!collapse(b, j, m))
+        return;
+    cynf_problem p = {.op = CYNF_OP_COPY};
+    p.u.copy.rank = m->rank;
+    copy_dims(p.u.copy.dims, m->dim, m->rank);
+    copy_dims(p.u.copy.ys, m->stride[0], m->rank);
+    copy_dims(p.u.copy.xs, m->stride[1], m->rank);
+    emit(b, j, &p, 1, &x, y, NULL);
+}
+
+/* Copies tensor x, whose location may be overridden, into the part of y that starts at `at`. */
+static void copy_into(cynf_builder *b, int j, cynf_tensor_id x, cynf_tensor_id y, const int32_t *at)
+{
+    const cynf_ref from = ref(b, x);
+    cynf_ref to = ref(b, y);
+    const cynf_location *ly = &b->loc[y], *lx = &b->loc[x];
+    const cynf_shape *s = shape(b, x);
+    to.offset += cynf_location_at(ly, s, at);
+    cynf_space_map m;
+    cynf_space_from(&m, s, 2, (const cynf_shape *[]){s, s}, (const cynf_location *[]){ly, lx}, 0);
+    copy_step(b, j, &m, from, to);
+}
+
+static void eltwise_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *s[1 + CYNF_MAX_INPUTS] = {shape(b, n->out)};
+    const cynf_location *l[1 + CYNF_MAX_INPUTS] = {&b->loc[n->out]};
+    cynf_ref in[CYNF_MAX_INPUTS];
+    for (int i = 0; i < n->n_in; i++) {
+        in[i] = ref(b, n->in[i]);
+        s[1 + i] = shape(b, n->in[i]);
+        l[1 + i] = &b->loc[n->in[i]];
+    }
+    cynf_space_map m;
+    cynf_space_from(&m, s[0], 1 + n->n_in, s, l, 0);
+    if (!collapse(b, j, &m))
+        return;
+    cynf_problem p = {.op = CYNF_OP_ELTWISE};
+    p.u.eltwise.kind = n->kind;
+    p.u.eltwise.rank = m.rank;
+    p.u.eltwise.e = n->e;
+    copy_dims(p.u.eltwise.dims, m.dim, m.rank);
+    copy_dims(p.u.eltwise.ys, m.stride[0], m.rank);
+    for (int i = 0; i < n->n_in; i++)
+        copy_dims(p.u.eltwise.xs[i], m.stride[1 + i], m.rank);
+    emit(b, j, &p, n->n_in, in, ref(b, n->out), NULL);
+}
+
+static void reduce_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]);
+    const cynf_ref in = ref(b, n->in[0]);
+    /* The output with kept dimensions: the reduced ones have stride 0. Its own shape has ones, or lacks them. */
+    cynf_location y = {0};
+    cynf_shape ys = *xs;
+    const cynf_location *ly = &b->loc[n->out];
+    for (int i = 0, k = 0; i < xs->rank; i++) {
+        const bool reduced = n->mask >> i & 1;
+        y.stride[i] = reduced ? 0 : ly->stride[k];
+        if (reduced)
+            ys.d[i] = 1;
+        k += !reduced || n->keepdims;
+    }
+    cynf_space_map m;
+    cynf_space_from(&m, xs, 2, (const cynf_shape *[]){xs, &ys}, (const cynf_location *[]){&b->loc[n->in[0]], &y}, (uint32_t)n->mask);
+    if (!collapse(b, j, &m))
+        return;
+    cynf_problem p = {.op = CYNF_OP_REDUCE};
+    p.u.reduce.kind = n->kind;
+    p.u.reduce.rank = m.rank;
+    p.u.reduce.e = n->e;
+    copy_dims(p.u.reduce.dims, m.dim, m.rank);
+    copy_dims(p.u.reduce.xs, m.stride[0], m.rank);
+    copy_dims(p.u.reduce.ys, m.stride[1], m.rank);
+    for (int i = 0; i < m.rank; i++)
+        p.u.reduce.mask |= (int32_t)(m.mark[i] << i);
+    emit(b, j, &p, 1, &in, ref(b, n->out), NULL);
+}
+
+static void transpose_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_ref in = ref(b, n->in[0]);
+    const cynf_shape *ys = shape(b, n->out);
+    cynf_location x = b->loc[n->in[0]];
+    for (int i = 0; i < ys->rank; i++)
+        x.stride[i] = b->loc[n->in[0]].stride[n->perm[i]];
+    cynf_space_map m;
+    cynf_space_from(&m, ys, 2, (const cynf_shape *[]){ys, ys}, (const cynf_location *[]){&b->loc[n->out], &x}, 0);
+    copy_step(b, j, &m, in, ref(b, n->out));
+}
+
+static void slice_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    cynf_ref in = ref(b, n->in[0]);
+    const cynf_shape *ys = shape(b, n->out);
+    cynf_location x = b->loc[n->in[0]];
+    cynf_space_map m;
+    for (int i = 0; i < ys->rank; i++) {
+        in.offset += (int64_t)n->begin[i] * x.stride[i];
+        x.stride[i] *= n->step[i];
+    }
+    cynf_space_from(&m, ys, 2, (const cynf_shape *[]){ys, ys}, (const cynf_location *[]){&b->loc[n->out], &x}, 0);
+    copy_step(b, j, &m, in, ref(b, n->out));
+}
+
+static void repeat_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]);
+    const cynf_ref in = ref(b, n->in[0]);
+    const cynf_location *lx = &b->loc[n->in[0]], *ly = &b->loc[n->out];
+    cynf_space_map m = {.n = 2};
+    for (int i = 0; i < xs->rank; i++)
+        for (int part = 0; part < 1 + (n->perm[i] > 1); part++, m.rank++) {
+            m.dim[m.rank] = part ? n->perm[i] : xs->d[i];
+            m.stride[0][m.rank] = part ? ly->stride[i] : ly->stride[i] * n->perm[i];
+            m.stride[1][m.rank] = part ? 0 : lx->stride[i];
+        }
+    copy_step(b, j, &m, in, ref(b, n->out));
+}
+
+/* The border, one slab per side and axis; the interior has been written in place or is copied. */
+static void pad_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
+    const cynf_ref value = {CYNF_IN_CONST, 0, consts_reserve(b, sizeof n->value) / (int64_t)sizeof n->value};
+    if (b->status)
+        return;
+    ((float *)b->p->consts)[value.offset] = n->value;
+    cynf_shape slab = *ys; /* axes before this one are whole, those after it only the interior, so that slabs do not overlap */
+    const cynf_location *ly = &b->loc[n->out];
+    int32_t at[CYNF_MAX_DIMS] = {0};
+    for (int axis = 0; axis < ys->rank; axis++) {
+        for (int side = 0; side < 2; side++) {
+            slab.d[axis] = side ? n->step[axis] : n->begin[axis];
+            if (!slab.d[axis])
+                continue;
+            at[axis] = side ? n->begin[axis] + xs->d[axis] : 0;
+            cynf_ref y = ref(b, n->out);
+            y.offset += cynf_location_at(ly, ys, at);
+            const cynf_location none = {0};
+            cynf_space_map m;
+            cynf_space_from(&m, &slab, 2, (const cynf_shape *[]){&slab, &slab}, (const cynf_location *[]){ly, &none}, 0);
+            for (int i = 0; i < m.rank; i++)
+                m.stride[1][i] = 0;
+            copy_step(b, j, &m, value, y);
+        }
+        slab.d[axis] = xs->d[axis];
+        at[axis] = n->begin[axis];
+    }
+    if (b->loc[n->in[0]].buffer != ly->buffer)
+        copy_into(b, j, n->in[0], n->out, n->begin);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------------------- */
+
+static void fc_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
+    const int r = xs->rank;
+    cynf_problem p = {.op = CYNF_OP_FC};
+    p.u.fc = (cynf_fc){.m = (int32_t)(cynf_shape_elems(ys) / (size_t)ys->d[r - 1]), .k = xs->d[r - 1], .n = ys->d[r - 1], .e = n->e};
+    cynf_ref in[2] = {ref(b, n->in[0])};
+    /* Rank 2 tensors may have gaps between rows; others are contiguous. */
+    p.u.fc.x_rs = r > 1 ? b->loc[n->in[0]].stride[r - 2] : p.u.fc.k;
+    p.u.fc.y_rs = r > 1 ? b->loc[n->out].stride[r - 2] : p.u.fc.n;
+    if (n->e.residual) {
+        const cynf_tensor_id t = n->in[n->n_in - 1];
+        in[1] = ref(b, t);
+        p.u.fc.r_rs = r > 1 ? b->loc[t].stride[r - 2] : p.u.fc.n;
+    }
+    cynf_weights raw = {0};
+    raw_weights(b, n, &raw.w, &raw.bias);
+    emit(b, j, &p, 1 + !!n->e.residual, in, ref(b, n->out), &raw);
+}
+
+static void gemm_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *ps = shape(b, n->in[0]), *qs = shape(b, n->in[1]), *ys = shape(b, n->out);
+    const int r = ys->rank;
+    cynf_problem p = {.op = CYNF_OP_GEMM};
+    cynf_gemm *g = &p.u.gemm;
+    *g = (cynf_gemm){.b0 = 1, .b1 = 1, .m = ys->d[r - 2], .n = ys->d[r - 1], .k = ps->d[r - 1], .e = n->e};
+    const cynf_ref in[2] = {ref(b, n->in[0]), ref(b, n->in[1])};
+    const cynf_location *lp = &b->loc[n->in[0]], *lq = &b->loc[n->in[1]], *ly = &b->loc[n->out];
+    for (int i = 0; i < r - 2; i++)
+        g->b1 *= ys->d[i];
+    g->p_rs = lp->stride[r - 2];
+    g->p_cs = lp->stride[r - 1];
+    g->q_rs = lq->stride[r - 2];
+    g->q_cs = lq->stride[r - 1];
+    g->y_rs = ly->stride[r - 2];
+    if (r > 2) {
+        g->p_s1 = ps->d[r - 2] * g->p_rs;
+        g->q_s1 = qs->d[r - 2] * g->q_rs;
+        g->y_s1 = ys->d[r - 2] * g->y_rs;
+    }
+    emit(b, j, &p, 2, in, ref(b, n->out), NULL);
+}
+
+static void pool_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
+    const int v = xs->rank == 5;
+    const cynf_ref in = ref(b, n->in[0]);
+    cynf_problem p = {.op = CYNF_OP_POOL};
+    p.u.pool = (cynf_pool){.kind = n->kind, .n = xs->d[0], .d = v ? xs->d[1] : 1, .h = xs->d[1 + v], .w = xs->d[2 + v], .c = xs->d[3 + v],
+        .od = v ? ys->d[1] : 1, .oh = ys->d[1 + v], .ow = ys->d[2 + v], .kd = n->kd, .kh = n->kh, .kw = n->kw, .sd = n->sd, .sh = n->sh, .sw = n->sw,
+        .pf = n->pf, .pt = n->pt, .pl = n->pl, .x_ds = v ? b->loc[n->in[0]].stride[1] : 0, .y_ds = v ? b->loc[n->out].stride[1] : 0, .e = n->e};
+    p.u.pool.x = view(b, n->in[0]);
+    p.u.pool.y = view(b, n->out);
+    emit(b, j, &p, 1, &in, ref(b, n->out), NULL);
+}
+
+static void softmax_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *s = shape(b, n->out);
+    const int32_t len = s->d[s->rank - 1];
+    const cynf_ref in = ref(b, n->in[0]);
+    cynf_problem p = {.op = CYNF_OP_SOFTMAX};
+    p.u.softmax = (cynf_softmax){.kind = n->kind, .rows = (int32_t)(cynf_shape_elems(s) / (size_t)len), .len = len, .x_rs = len, .y_rs = len};
+    emit(b, j, &p, 1, &in, ref(b, n->out), NULL);
+}
+
+static void resample_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *ws = shape(b, n->in[1]);
+    const cynf_ref in = ref(b, n->in[0]);
+    cynf_problem p = {.op = CYNF_OP_RESAMPLE};
+    cynf_resample *g = &p.u.resample;
+    *g = (cynf_resample){.outer = 1, .in = xs->d[n->axis], .out = ws->d[0], .inner = 1, .taps = ws->d[1], .e = n->e};
+    for (int i = 0; i < n->axis; i++)
+        g->outer *= xs->d[i];
+    for (int i = n->axis + 1; i < xs->rank; i++)
+        g->inner *= xs->d[i];
+    g->x_rs = g->y_rs = g->inner;
+    g->x_os = g->in * g->inner;
+    g->y_os = g->out * g->inner;
+    emit(b, j, &p, 1, &in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .w2 = b->g->t[n->in[2]].data});
+}
+
+static void node_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    switch (n->op) {
+    case CYNF_N_CONV2D:
+    case CYNF_N_DWCONV2D: conv_step(b, j); break;
+    case CYNF_N_FC: fc_step(b, j); break;
+    case CYNF_N_GEMM: gemm_step(b, j); break;
+    case CYNF_N_POOL: pool_step(b, j); break;
+    case CYNF_N_ELTWISE: eltwise_step(b, j); break;
+    case CYNF_N_REDUCE: reduce_step(b, j); break;
+    case CYNF_N_SOFTMAX: softmax_step(b, j); break;
+    case CYNF_N_TRANSPOSE: transpose_step(b, j); break;
+    case CYNF_N_RESHAPE:
+        if (b->loc[n->in[0]].buffer != b->loc[n->out].buffer || b->g->t[n->in[0]].data) {
+            /* Only a tensor with gaps, a shared one or a constant is copied: element by element in row-major order. */
+            const cynf_ref in = ref(b, n->in[0]);
+            const cynf_shape *xs = shape(b, n->in[0]);
+            cynf_location y;
+            cynf_location_plain(&y, xs);
+            cynf_space_map m;
+            cynf_space_from(&m, xs, 2, (const cynf_shape *[]){xs, xs}, (const cynf_location *[]){&y, &b->loc[n->in[0]]}, 0);
+            copy_step(b, j, &m, in, ref(b, n->out));
+        }
+        break;
+    case CYNF_N_SLICE: slice_step(b, j); break;
+    case CYNF_N_CONCAT: {
+        int32_t at[CYNF_MAX_DIMS] = {0};
+        for (int i = 0; i < n->n_in; i++) {
+            const cynf_location *x = &b->loc[n->in[i]], *y = &b->loc[n->out];
+            if (b->g->t[n->in[i]].data || x->buffer != y->buffer || x->offset != y->offset + cynf_location_at(y, shape(b, n->out), at))
+                copy_into(b, j, n->in[i], n->out, at);
+            at[n->axis] += shape(b, n->in[i])->d[n->axis];
+        }
+        break;
+    }
+    case CYNF_N_PAD: pad_step(b, j); break;
+    case CYNF_N_REPEAT: repeat_step(b, j); break;
+    case CYNF_N_RESAMPLE: resample_step(b, j); break;
+    case CYNF_N_COUNT: break;
+    }
+}
+
+void cynf_build_steps(cynf_builder *b)
+{
+    const cynf_graph *g = b->g;
+    for (int j = 0; j < g->n_node && !b->status; j++)
+        if (!g->node[j].dead && !b->fused_away[j])
+            node_step(b, j);
+    /* Outputs that are inputs, constants, or a second copy of one tensor. */
+    for (int i = 0; i < g->n_out && !b->status; i++) {
+        const cynf_tensor_id t = g->out[i].t;
+        const int32_t at = b->loc[t].buffer;
+        if (g->t[t].producer >= 0 && b->buffer[at].space == CYNF_IN_OUTPUT && b->buffer[at].index == i)
+            continue;
+        const cynf_ref x = ref(b, t);
+        b->buffer[b->n_buffer] = (cynf_buffer){.space = CYNF_IN_OUTPUT, .index = i, .elems = (int64_t)cynf_shape_elems(shape(b, t)),
+            .first = INT32_MAX, .last = -1};
+        cynf_location y;
+        cynf_location_plain(&y, shape(b, t));
+        cynf_space_map m;
+        cynf_space_from(&m, shape(b, t), 2, (const cynf_shape *[]){shape(b, t), shape(b, t)}, (const cynf_location *[]){&y, &b->loc[t]}, 0);
+        cynf_ref to = {CYNF_IN_ARENA, b->n_buffer++, 0};
+        copy_step(b, -1, &m, x, to);
+    }
+}
