@@ -9,6 +9,7 @@
 
 #include "guard.h"
 #include "harness.h"
+#include "kernels/kernel.h"
 
 #define EPS 0x1p-24
 #define THREADS 3
@@ -257,8 +258,24 @@ static double activation_magnitude(double x, const cynf_epilogue *e)
 
 #define ACTIVATION_ULPS 4
 
+/** What cynf_algo says about algorithms whose roundings spread over a tile; 0 for the others. */
+static double tile_error_of(const test_case *c, const cynf_kernel *k)
+{
+    double x = 0, w = 0;
+    size_t count[4];
+    if (!k->algo->error)
+        return 0;
+    for (size_t i = 0; i < c->extent[0]; i++)
+        x = fmax(x, fabs((double)c->x[0][i]));
+    cynf_geometry_weights(c->p.op, &c->p.u, count);
+    for (size_t i = 0; i < count[0]; i++)
+        w = fmax(w, fabs((double)c->w[0][i]));
+    const double roundings = k->algo->error(&c->p.u, k->tile);
+    return roundings * (EPS * x * w + FLT_TRUE_MIN);
+}
+
 /** Whether got is within the bound of element i; the bounds are returned for the message. */
-static bool within(const test_case *c, double factor, size_t i, float got, double *lo, double *hi)
+static bool within(const test_case *c, double tile_error, size_t i, float got, double *lo, double *hi)
 {
     const cynf_epilogue *e = epilogue(&c->p);
     const double acc = c->expect.acc[i], n = c->expect.terms;
@@ -270,7 +287,7 @@ static bool within(const test_case *c, double factor, size_t i, float got, doubl
         return false;
     if (isfinite(acc)) {
         /* gamma(n) scale, and the absolute error of results that underflow. */
-        const double delta = n > 0 ? factor * (n * EPS / (1 - n * EPS) * c->expect.scale[i] + n * FLT_TRUE_MIN) : 0;
+        const double delta = tile_error + (n > 0 ? n * EPS / (1 - n * EPS) * c->expect.scale[i] + n * FLT_TRUE_MIN : 0);
         const double a = test_activate(acc - delta, e), b = test_activate(acc + delta, e);
         *lo = fmin(at, fmin(a, b));
         *hi = fmax(at, fmax(a, b));
@@ -299,7 +316,7 @@ static void complain(kernel_state *st, const test_case *c, const cynf_kernel *k,
 
 static void judge(kernel_state *st, const test_case *c, const cynf_kernel *k, const float *y)
 {
-    const double factor = c->test->error_factor ? c->test->error_factor(k, &c->p.u) : 1;
+    const double tile_error = tile_error_of(c, k);
     for (size_t i = 0; i < c->y_extent; i++) {
         char what[200];
         double lo, hi;
@@ -312,7 +329,7 @@ static void judge(kernel_state *st, const test_case *c, const cynf_kernel *k, co
         } else if (bits == CANARY) {
             snprintf(what, sizeof what, "leaves y[%zu] unwritten", i);
         } else {
-            if (within(c, factor, i, y[i], &lo, &hi))
+            if (within(c, tile_error, i, y[i], &lo, &hi))
                 continue;
             snprintf(what, sizeof what, "y[%zu] = %.9g, not in [%.9g, %.9g]", i, (double)y[i], lo, hi);
         }

@@ -6,7 +6,8 @@
  * include/cynf/kernels.h and nothing of any kernel. The harness fills inputs and weights, keeps every buffer against unreadable
  * pages on either side, and demands of each kernel that
  *   - each element lies within gamma(terms) scale of the exact value before the activation, taken through the activation,
- *     plus a few ulp of the activation's own result;
+ *     plus a few ulp of the activation's own result; an algorithm that works on whole tiles (Winograd, FFT) has
+ *     the error that it documents in cynf_algo on top;
  *   - nothing outside the output's elements changes, inputs are not written, packing fills all of its bytes;
  *   - neither split nor order of the units, thread ids, alignment nor what the workspace held before changes a bit.
  */
@@ -40,8 +41,6 @@ typedef struct kernel_test {
     void (*geometry)(int i, test_rng *r, cynf_problem *p);
     /** x[i] at the geometry's offsets; w as the caller of pack gives it. */
     void (*oracle)(const void *g, const cynf_weights *w, const float *const *x, test_expect *e);
-    /** Factor on the error bound that an algorithm documents (Winograd, FFT). NULL: 1. */
-    double (*error_factor)(const cynf_kernel *k, const void *g);
     /** Overwrites weights that are no free numbers (indices). NULL: none. */
     void (*fix_weights)(const void *g, test_rng *r, float *w[4]);
     /** Makes inputs that the formula's domain allows (log, division). NULL: none. */
