@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/** The parts of a convolution in a transform domain that do not depend on the transform; tiled_layout.h says what is stored where. */
+#ifndef CYNF_CONV2D_TILED_H
+#define CYNF_CONV2D_TILED_H
+
+#include "kernels/conv2d/tiled_layout.h"
+#include "kernels/gemm/microkernel.h"
+
+/** What is given to a unit. A stage that only transforms has no panels, one that only multiplies has no tiles. */
+typedef struct conv2d_tiled_unit {
+    float *v, *m;         /**< V of the block, M */
+    int first, rows;      /**< the block's first tile and number of tiles */
+    int t0, t1, p0, p1;   /**< tiles to transform (within the block) and panels to multiply and transform back */
+} conv2d_tiled_unit;
+
+static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_conv2d *g, const cynf_tiling *l, int group, int stage, const cynf_args *a, int thread, int u)
+{
+    float *const private = cynf_private(a, conv2d_tiling_shared(l), conv2d_tiling_private(l), thread), *const v = l->shared ? a->workspace : private + l->m_bytes / 4;
+    const bool transform = l->shared && stage == 0;
+    const int block = !l->shared ? u : transform ? u * group / l->tb : u % l->blocks;
+    const int rows = conv2d_tiling_rows(g, l, block);
+    conv2d_tiled_unit r = {l->shared ? v + block * l->v_block : v, private, block * l->tb, rows, 0, rows, 0, l->panels};
+    if (transform) {
+        r.t0 = u * group - r.first;
+        r.t1 = r.t0 + group;
+        r.p1 = 0;
+    } else if (l->shared) {
+        r.t1 = 0;
+        r.p0 = u / l->blocks;
+        r.p1 = r.p0 + 1;
+    }
+    return r;
+}
+
+/** n rows of V, kp apart, times a panel of U, to rows of M that lie ms apart. */
+static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, int k, const float *v, ptrdiff_t kp, const float *u, float *m, ptrdiff_t ms)
+{
+    vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
+    ptrdiff_t off[CYNF_MR_MAX];
+#pragma GCC unroll 32
+    for (int i = 0; i < n; i++)
+        off[i] = i * kp;
+    cynf_tile_zero(n, nv, acc);
+    cynf_tile_fma(n, nv, CYNF_ROWS(n), k, v, off, u, nv * VL, acc);
+#pragma GCC unroll 32
+    for (int i = 0; i < n; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++)
+            vf_store(m + i * ms + j * VL, acc[i][j]);
+}
+
+/** M = V U of one panel: for every coefficient, the block's rows in register tiles of at most mr <= 14 rows, as equal as can be. */
+static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_tiling *l, const int mr, const int nv, const conv2d_tiled_unit *w, const float *u)
+{
+    const int pieces = CYNF_CEIL_DIV(w->rows, mr), least = w->rows / pieces, more = w->rows % pieces;
+    const ptrdiff_t ms = (ptrdiff_t)l->slabs * l->nr;
+    for (int s = 0; s < l->slabs; s++, u += (ptrdiff_t)g->ic * l->nr) {
+        const float *v = w->v + s * l->vs;
+        float *m = w->m + (ptrdiff_t)s * l->nr;
+        for (int piece = 0; piece < pieces; piece++) {
+            const int rows = least + (piece < more);
+            switch (rows) {
+#define ROWS(n) \
+    case n: \
+        if (n <= mr) \
+            conv2d_tiled_rows(n, nv, g->ic, v, l->kp, u, m, ms); \
+        break;
+                ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+#undef ROWS
+            }
+            v += (ptrdiff_t)rows * l->kp;
+            m += rows * ms;
+        }
+    }
+}
+
+/**
+ * The last step of output channels c ... c + VL of tile i: bias, residual, activation and store of those pixels that the image has. Pixel (y, x) of
+ * the tile is the vector at out + y*rs + x*ps.
+ */
+static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const float *bias, const float *out, ptrdiff_t rs, ptrdiff_t ps,
+    const cynf_args *a)
+{
+    const int image = i / l->rows, q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx, n = g->oc - c < VL ? g->oc - c : VL;
+    const int h = g->oh - oy < l->sy ? g->oh - oy : l->sy, w = g->ow - ox < l->sx ? g->ow - ox : l->sx;
+    if (q >= l->tiles)
+        return;
+    const vf b = vf_load(bias);
+    float *const y0 = a->y + image * (ptrdiff_t)g->y.ns + oy * (ptrdiff_t)g->y.rs + ox * (ptrdiff_t)g->y.ps + cynf_channel(&g->y, c);
+    const float *r0 = NULL;
+    if (g->e.residual)
+        r0 = a->x[1] + image * (ptrdiff_t)g->r.ns + oy * (ptrdiff_t)g->r.rs + ox * (ptrdiff_t)g->r.ps + cynf_channel(&g->r, c);
+    for (int y = 0; y < h; y++)
+#pragma GCC unroll 1
+        for (int x = 0; x < w; x++) {
+            vf acc = vf_add(vf_load(out + y * rs + x * ps), b);
+            if (g->e.residual) {
+                const float *r = r0 + y * (ptrdiff_t)g->r.rs + x * (ptrdiff_t)g->r.ps;
+                acc = vf_add(acc, n == VL ? vf_load(r) : vf_loadn(r, n));
+            }
+            acc = cynf_activate(acc, &g->e);
+            float *p = y0 + y * (ptrdiff_t)g->y.rs + x * (ptrdiff_t)g->y.ps;
+            if (n == VL)
+                vf_store(p, acc);
+            else
+                vf_storen(p, acc, n);
+        }
+}
+
+#endif

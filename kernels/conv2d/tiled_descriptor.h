@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/** What the descriptors of the algorithms of tiled_layout.h share; each defines tiling(g, t) for CYNF_TILED_ALGO. */
+#ifndef CYNF_CONV2D_TILED_DESCRIPTOR_H
+#define CYNF_CONV2D_TILED_DESCRIPTOR_H
+
+#include <string.h>
+
+#include "kernels/conv2d/tiled_layout.h"
+
+static inline bool conv2d_tiling_supports(const cynf_conv2d *g, cynf_tile t, const cynf_tiling *l)
+{
+    return conv2d_tiling_view(&g->x, g->ic, t) && conv2d_tiling_view(&g->y, g->oc, t) && (!g->e.residual || conv2d_tiling_view(&g->r, g->oc, t)) &&
+           (int64_t)conv2d_tiling_packed(g, l) <= CYNF_TILED_PACKED_MAX;
+}
+
+static inline size_t conv2d_tiling_units(const cynf_conv2d *g, const cynf_tiling *l, int group, int stage)
+{
+    return (size_t)(!l->shared ? l->blocks : stage == 0 ? g->n * l->rows / group : l->panels * l->blocks);
+}
+
+/** Clears packed, stores the biases and returns U. */
+static inline float *conv2d_tiling_pack_bias(const cynf_conv2d *g, const cynf_tiling *l, const cynf_weights *w, void *packed)
+{
+    memset(packed, 0, conv2d_tiling_packed(g, l));
+    if (w->bias)
+        memcpy(packed, w->bias, (size_t)g->oc * sizeof(float));
+    return (float *)packed + l->panels * l->nr;
+}
+
+/** Index in U of coefficient s of input channel c and output channel o. */
+static inline size_t conv2d_tiling_u(const cynf_conv2d *g, const cynf_tiling *l, int s, int c, int o)
+{
+    return (((size_t)(o / l->nr) * (size_t)l->slabs + (size_t)s) * (size_t)g->ic + (size_t)c) * (size_t)l->nr + (size_t)(o % l->nr);
+}
+
+/** What size bytes cost that are touched again and again: seconds a byte of the level that holds them. */
+static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
+{
+    int level = 0;
+    while (level < 3 && size > (double)m->cache_bytes[level])
+        level++;
+    return 1e-9 / m->gbps[level];
+}
+
+/**
+ * Modelled seconds: the products at the FMA peak, or the streaming of U if that is longer; the transforms, of forward and inverse vector
+ * instructions a tile and vector of channels (two an FMA's time, but for AVX-512, which the transforms' stores bound); V and M out and in again.
+ */
+static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
+{
+    const double rows = (double)g->n * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
+    const double products = 2 * rows * l->slabs * g->ic * oc * second / 0.9;
+    const double u = (double)conv2d_tiling_packed(g, l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
+    const double vectors = rows * (forward * CYNF_CEIL_DIV(g->ic, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
+    const double v_bytes = 4.0 * (double)l->v_block, m_bytes = (double)l->m_bytes;
+    const double slabs = 2 * 4 * rows * l->slabs * (l->kp * conv2d_tiling_byte(m, v_bytes) + oc * conv2d_tiling_byte(m, m_bytes));
+    return (products > weights ? products : weights) + vectors * t.v * second * (t.v >= 16 ? 2 : 1.5) + slabs;
+}
+
+#define CYNF_TILED_ALGO(algo_, header_, group) \
+    static int stages_##algo_(const void *g, cynf_tile t) { return 1 + tiling_##algo_(g, t).shared; } \
+    static size_t units_##algo_(const void *g, cynf_tile t, int stage) \
+    { \
+        const cynf_tiling l = tiling_##algo_(g, t); \
+        return conv2d_tiling_units(g, &l, group, stage); \
+    } \
+    static size_t packed_bytes_##algo_(const void *g, cynf_tile t) \
+    { \
+        const cynf_tiling l = tiling_##algo_(g, t); \
+        return conv2d_tiling_packed(g, &l); \
+    } \
+    static size_t shared_bytes_##algo_(const void *g, cynf_tile t) \
+    { \
+        const cynf_tiling l = tiling_##algo_(g, t); \
+        return conv2d_tiling_shared(&l); \
+    } \
+    static size_t private_bytes_##algo_(const void *g, cynf_tile t) \
+    { \
+        const cynf_tiling l = tiling_##algo_(g, t); \
+        return conv2d_tiling_private(&l); \
+    } \
+    extern const cynf_algo cynf_conv2d_##algo_; \
+    const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, packed_bytes_##algo_, pack_##algo_, \
+        shared_bytes_##algo_, private_bytes_##algo_, cost_##algo_, error_##algo_};
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The shape of a convolution by tiles in a transform domain, shared by Winograd and FFT: its packing, blocking and workspace.
+ *
+ * The output is cut into tiles of sy x sx pixels. The transform of a tile's input has S coefficients per channel, and the convolution becomes S
+ * small products over the tiles (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4):
+ *
+ *     V [block][S][tb][kp]   transformed input: a slab per coefficient, a row per tile; kp = channels, rounded up to vectors
+ *     U [ceil(oc/nr)][S][ic][nr]   transformed weights, behind ceil(oc/nr) * nr biases: the packed weights
+ *     M [tb][S][nr]          V U of one block and one panel of nr output channels, transformed back at once
+ *
+ * The tiles form blocks of tb, so that a panel of U is used tb times from a near cache. When V of the whole layer is small it is shared and made
+ * in a stage of its own: then (panel, block) are the units of the second stage, and U is read once. Otherwise a unit is a block, V is private.
+ */
+#ifndef CYNF_CONV2D_TILED_LAYOUT_H
+#define CYNF_CONV2D_TILED_LAYOUT_H
+
+#include "kernels/kernel.h"
+
+#define CYNF_TILED_SHARED_BYTES (1 << 20)  /**< the largest V that is shared: about an L2 */
+#define CYNF_TILED_BLOCK_BYTES (384 << 10) /**< V and M of one block, where blocks of CYNF_TILED_BLOCK_MIN tiles allow it */
+#define CYNF_TILED_BLOCK_MIN 14
+#define CYNF_TILED_PACKED_MAX (INT64_C(1) << 29) /**< transformed weights beyond it are no candidates */
+
+typedef struct cynf_tiling {
+    int32_t slabs, sy, sx;            /**< S, and the outputs of a tile */
+    int32_t tx, tiles, rows;          /**< tiles of an image row, of an image; rows: tiles rounded up to the group that is transformed together */
+    int32_t tb, blocks, panels, nr, kp;
+    bool shared;
+    ptrdiff_t vs, v_block;            /**< elements from slab to slab (an odd number of cache lines) and from block to block of V */
+    size_t m_bytes;
+} cynf_tiling;
+
+static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group)
+{
+    const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic, t.v), tx = CYNF_CEIL_DIV(g->ow, sx), tiles = CYNF_CEIL_DIV(g->oh, sy) * tx;
+    const int rows = CYNF_ROUND_UP(tiles, group), all = g->n * rows;
+    const int fit = (int)(CYNF_TILED_BLOCK_BYTES / ((int64_t)slabs * (kp + nr) * 4)), most = fit < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : fit;
+    const int tb = CYNF_ROUND_UP(CYNF_CEIL_DIV(all, CYNF_CEIL_DIV(all, most)), group), blocks = CYNF_CEIL_DIV(all, tb);
+    const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
+    return (cynf_tiling){
+        .slabs = slabs, .sy = sy, .sx = sx, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = CYNF_CEIL_DIV(g->oc, nr), .nr = nr,
+        .kp = kp, .shared = v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
+        .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
+    };
+}
+
+/** Tiles of block b; the last one is not always full. */
+static CYNF_INLINE int conv2d_tiling_rows(const cynf_conv2d *g, const cynf_tiling *l, int b)
+{
+    const int left = g->n * l->rows - b * l->tb;
+    return left < l->tb ? left : l->tb;
+}
+
+static CYNF_INLINE size_t conv2d_tiling_shared(const cynf_tiling *l)
+{
+    return l->shared ? (size_t)(l->v_block * l->blocks) * 4 : 0;
+}
+
+static CYNF_INLINE size_t conv2d_tiling_private(const cynf_tiling *l)
+{
+    return l->m_bytes + (l->shared ? 0 : (size_t)l->v_block * 4);
+}
+
+static CYNF_INLINE size_t conv2d_tiling_packed(const cynf_conv2d *g, const cynf_tiling *l)
+{
+    return ((size_t)l->panels * (size_t)l->nr * (1 + (size_t)l->slabs * (size_t)g->ic)) * 4;
+}
+
+/** Where a block of vectors of t.v channels may be loaded as one: what these algorithms ask of a view. */
+static CYNF_INLINE bool conv2d_tiling_view(const cynf_view *w, int channels, cynf_tile t)
+{
+    return w->b >= channels || w->b % t.v == 0;
+}
+
+#endif
