@@ -4,9 +4,6 @@
 
 #include "runtime/walk_program.h"
 
-/* Below this modelled time a call stays on the caller's thread: waking partners and the barrier cost about as much. */
-#define SERIAL_SECONDS 5e-6
-
 static size_t make_edges(const cynf_port *port, int32_t n, size_t elems(const cynf_program *, int), const cynf_program *p, cynf_edge *edge, size_t at)
 {
     for (int32_t i = 0; i < n; i++) {
@@ -37,7 +34,7 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
         cynf_call *c = &block->call[i];
         *c = (cynf_call){.run = s->kernel->run, .geometry = &s->problem.u, .out = s->out, .n_in = s->n_in,
             .stages = cynf_kernel_stages(s->kernel, &s->problem.u), .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset,
-            .serial = cynf_kernel_cost(s->kernel, &s->problem.u, NULL) < SERIAL_SECONDS};
+            .serial = cynf_kernel_cost(s->kernel, &s->problem.u, NULL) < CYNF_SERIAL_SECONDS};
         for (int32_t j = 0; j < s->n_in; j++)
             c->in[j] = s->in[j];
         for (int32_t j = 0; j < c->stages; j++)

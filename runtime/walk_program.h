@@ -4,6 +4,9 @@
 
 #include "runtime/walk.h"
 
+/** Below this modelled time a call stays on the caller's thread: waking partners and the barrier cost about as much. */
+#define CYNF_SERIAL_SECONDS 5e-6
+
 /** The walk of a program through the prebuilt kernels; the caller frees it. The program must outlive it. */
 cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p);
 /** Nulls *w; *w NULL is fine. */
