@@ -3,17 +3,99 @@
 #ifndef CYNF_ACT_H
 #define CYNF_ACT_H
 
-#include "kernels/kernel.h"
+#include "kernels/math.h"
 
-/** act(x) with the epilogue's parameters; the residual has been added by the caller. With a literal e->act one branch is left. */
+/** x between lo and hi; NaN goes through. */
+static CYNF_INLINE vf vf_clip(vf x, float lo, float hi)
+{
+    return vf_min(vf_set1(hi), vf_max(vf_set1(lo), x));
+}
+
+/** All of cynf_act, formulas at CYNF_ACT_LIST. Operands of max and min are in the order that lets NaN through. */
+static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
+{
+    const vf zero = vf_zero(), one = vf_set1(1), a = vf_set1(e->a), b = vf_set1(e->b);
+    switch ((cynf_act)e->act) {
+    case CYNF_ACT_LINEAR: return x;
+    case CYNF_ACT_RELU: return vf_max(zero, x);
+    case CYNF_ACT_CLIP: return vf_clip(x, e->a, e->b);
+    case CYNF_ACT_LEAKY_RELU: return vf_sel(vf_lt(x, zero), vf_mul(a, x), x);
+    case CYNF_ACT_GENERAL_RELU: return vf_sel(vf_lt(x, b), vf_mul(a, vf_sub(x, b)), vf_min(vf_set1(e->c), x));
+    case CYNF_ACT_ELU: return vf_sel(vf_gt(x, zero), x, vf_mul(a, vf_expm1(vf_min(zero, x))));
+    case CYNF_ACT_SELU:
+        return vf_sel(vf_gt(x, zero), vf_mul(vf_set1(1.0507009873554805f), x),
+            vf_mul(vf_set1((float)(1.0507009873554805 * 1.6732632423543772)), vf_expm1(vf_min(zero, x))));
+    case CYNF_ACT_CELU: return vf_sel(vf_gt(x, zero), x, vf_mul(a, vf_expm1(vf_div(vf_min(zero, x), a))));
+    case CYNF_ACT_EXP: return vf_exp(x);
+    case CYNF_ACT_SIGMOID: return vf_sigmoid(x);
+    case CYNF_ACT_TANH: return vf_tanh(x);
+    case CYNF_ACT_SOFTPLUS: return vf_softplus(x);
+    case CYNF_ACT_SOFTSIGN: return vf_div(x, vf_add(one, vf_abs(x)));
+    case CYNF_ACT_SILU: return vf_mul(x, vf_sigmoid(x));
+    case CYNF_ACT_GELU: return vf_mul(vf_mul(vf_set1(0.5f), x), vf_add(one, vf_erf(vf_mul(x, vf_set1(0.70710678118654752f)))));
+    case CYNF_ACT_GELU_TANH: { /* (1 + tanh u) / 2 = sigmoid(2u) */
+        const vf cubic = vf_fma(vf_mul(vf_set1(0.044715f), x), vf_mul(x, x), x);
+        return vf_mul(x, vf_sigmoid(vf_mul(vf_set1((float)(2 * 0.79788456080286536)), cubic)));
+    }
+    case CYNF_ACT_HARD_SIGMOID: return vf_clip(vf_fma(a, x, b), 0, 1);
+    case CYNF_ACT_HARD_SILU: return vf_mul(x, vf_clip(vf_fma(x, vf_set1(1.0f / 6), vf_set1(0.5f)), 0, 1));
+    case CYNF_ACT_MISH: { /* tanh(log(1 + n)) = n (n + 2) / (n (n + 2) + 2), n = exp(x); 1 from 20 on */
+        const vf n = vf_exp(vf_min(vf_set1(20), x)), m = vf_mul(n, vf_add(n, vf_set1(2)));
+        return vf_mul(x, vf_div(m, vf_add(m, vf_set1(2))));
+    }
+    case CYNF_ACT_LOG_SIGMOID: return vf_neg(vf_softplus(vf_neg(x)));
+    case CYNF_ACT_SOFT_SHRINK: return vf_sub(x, vf_clip(x, -e->a, e->a));
+    case CYNF_ACT_HARD_SHRINK: return vf_sel(vf_gt(vf_abs(x), a), x, zero);
+    case CYNF_ACT_TANH_SHRINK: return vf_sub(x, vf_tanh(x));
+    case CYNF_ACT_SPARSE_PLUS: {
+        const vf up = vf_add(x, one);
+        return vf_sel(vf_le(x, vf_set1(-1)), zero, vf_sel(vf_lt(x, one), vf_mul(vf_mul(up, up), vf_set1(0.25f)), x));
+    }
+    case CYNF_ACT_SPARSE_SIGMOID: return vf_clip(vf_mul(vf_set1(0.5f), vf_add(x, one)), 0, 1);
+    case CYNF_ACT_SQUAREPLUS: return vf_mul(vf_set1(0.5f), vf_add(x, vf_sqrt(vf_fma(x, x, a))));
+    case CYNF_ACT_THRESHOLD: return vf_sel(vf_gt(x, a), x, b);
+    case CYNF_ACT_AFFINE: return vf_fma(a, x, b);
+    case CYNF_ACT_ABS: return vf_abs(x);
+    case CYNF_ACT_NEG: return vf_neg(x);
+    case CYNF_ACT_SQUARE: return vf_mul(x, x);
+    case CYNF_ACT_SQRT: return vf_sqrt(x);
+    case CYNF_ACT_RSQRT: return vf_div(one, vf_sqrt(x));
+    case CYNF_ACT_RECIPROCAL: return vf_div(one, x);
+    case CYNF_ACT_LOG: return vf_log(x);
+    case CYNF_ACT_LOG1P: return vf_log1p(x);
+    case CYNF_ACT_EXPM1: return vf_expm1(x);
+    case CYNF_ACT_ERF: return vf_erf(x);
+    case CYNF_ACT_SIN: return vf_sin(x);
+    case CYNF_ACT_COS: return vf_cos(x);
+    case CYNF_ACT_SIGN: return vf_sel(vf_gt(x, zero), one, vf_sel(vf_lt(x, zero), vf_set1(-1), x));
+    case CYNF_ACT_FLOOR: return vf_floor(x);
+    case CYNF_ACT_CEIL: return vf_ceil(x);
+    case CYNF_ACT_ROUND: return vf_round(x);
+    case CYNF_ACT_COUNT: break;
+    }
+    return x;
+}
+
+static __attribute__((noinline, unused)) vf cynf_activate_call(vf x, const cynf_epilogue *e)
+{
+    return cynf_activate_any(x, e);
+}
+
+/**
+ * act(x) with the epilogue's parameters; the residual has been added by the caller. A literal e->act leaves the one function, inlined; where
+ * it is known at run time only, the few short ones are inlined and all others are one call, so that a tile may use this in every store.
+ */
 static CYNF_INLINE vf cynf_activate(vf x, const cynf_epilogue *e)
 {
-    switch (e->act) {
-    case CYNF_ACT_RELU: return vf_max(vf_zero(), x);
-    case CYNF_ACT_CLIP: return vf_min(vf_set1(e->b), vf_max(vf_set1(e->a), x));
-    case CYNF_ACT_LEAKY_RELU: return vf_sel(vf_lt(x, vf_zero()), vf_mul(x, vf_set1(e->a)), x);
-    default: return x;
-    }
+    if (__builtin_constant_p(e->act) || e->act <= CYNF_ACT_LEAKY_RELU)
+        switch (e->act) {
+        case CYNF_ACT_LINEAR: return x;
+        case CYNF_ACT_RELU: return vf_max(vf_zero(), x);
+        case CYNF_ACT_CLIP: return vf_clip(x, e->a, e->b);
+        case CYNF_ACT_LEAKY_RELU: return vf_sel(vf_lt(x, vf_zero()), vf_mul(vf_set1(e->a), x), x);
+        default: return __builtin_constant_p(e->act) ? cynf_activate_any(x, e) : x;
+        }
+    return cynf_activate_call(x, e);
 }
 
 #endif
