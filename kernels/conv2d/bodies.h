@@ -5,3 +5,4 @@
 #undef CYNF_ALGO
 
 #include "kernels/conv2d/winograd.h"
+#include "kernels/conv2d/direct.h"

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/** The descriptor of conv2d direct; the body is direct.h. */
+#include "kernels/conv2d/direct_layout.h"
+#include "kernels/conv2d/direct_pack.h"
+#include "kernels/gemm/tile_cost.h"
+
+/* A vector of output channels must not straddle a block of a view. */
+static bool vectors_fit(const cynf_view *v, int c, cynf_tile t)
+{
+    return v->b >= c || v->b % t.v == 0;
+}
+
+static bool supports(const void *geometry, cynf_tile t)
+{
+    const cynf_conv2d *g = geometry;
+    if (g->groups > 1 && (g->x.b < g->ic || g->y.b < g->oc || (g->e.residual && g->r.b < g->oc)))
+        return false;
+    return vectors_fit(&g->y, g->oc, t) && (!g->e.residual || vectors_fit(&g->r, g->oc, t));
+}
+
+static size_t units(const void *g, cynf_tile t, int stage)
+{
+    (void)stage;
+    return cynf_conv2d_direct_units(g, t);
+}
+
+static size_t packed_bytes(const void *g, cynf_tile t)
+{
+    return cynf_conv2d_packed_bytes(g, t);
+}
+
+static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void *packed)
+{
+    const cynf_conv2d *g = geometry;
+    cynf_conv2d_pack(g, t, g->x.b, w, packed);
+}
+
+static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&g, t);
+    const int per_tile = s.tw * s.th, tail = s.th == 1 ? g.ow % s.tw : 0, icg = g.ic / g.groups, block = g.x.b < icg ? g.x.b : icg;
+    const double rows = (double)g.n * g.groups * CYNF_CEIL_DIV(g.oh, s.th), full = s.th == 1 ? g.ow / s.tw : 1; /* tiles of such a row */
+    const double nominal = 2.0 * g.n * g.oh * g.ow * (double)cynf_conv2d_k(&g) * g.oc;
+    const double k = (double)cynf_conv2d_k(&g) * cynf_geometry_flops(CYNF_OP_CONV2D, &g) / nominal; /* taps on padding are not computed */
+    const bool flat = g.kw == 1 || (g.dw == 1 && g.x.ps == block);
+    const double calls = (double)g.kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g.kw) * (full + (tail > 0)) * cynf_conv2d_panels(&g, t); /* of the micro-kernel */
+    double row = cynf_tile_cost(full, tail, k, g.oc / g.groups, t, isa, m) + 3e-9 * calls;
+    if (per_tile < t.mr) /* the other rows of the tile stay empty */
+        row = cynf_tile_cost(0, per_tile, k, g.oc / g.groups, t, isa, m) + 3e-9 * calls;
+    return rows * row + 50e-9;
+}
+
+const cynf_algo cynf_conv2d_direct = {
+    .op = CYNF_OP_CONV2D,
+    .name = "direct",
+    .header = "kernels/conv2d/direct.h",
+    .supports = supports,
+    .units = units,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .cost = cost,
+};

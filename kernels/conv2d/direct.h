@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * conv2d f32, direct: an implicit matrix product. A register tile of mr output pixels x nv vectors of output channels runs over all taps and
+ * channels, reading the input in place; after Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct Convolutions" (ICML 2018).
+ * Taps on padding are not computed: a tile at the border hands the micro-kernel the mask of the pixels for which the tap is inside.
+ *
+ * x, y, r     any views whose block is a multiple of the vector, or that have one block; with groups > 1 one block
+ * packed      see direct_layout.h
+ * units       (panel of output channels, block of tiles); any split is safe
+ * Over-read, over-write: none. Every output is summed in the order [kh][block][kw][channel], whatever the tile.
+ */
+#ifndef CYNF_CONV2D_DIRECT_H
+#define CYNF_CONV2D_DIRECT_H
+
+#include "kernels/conv2d/direct_layout.h"
+#include "kernels/gemm/microkernel.h"
+
+/** The outputs o0 <= o < o0 + n for which tap t is inside the image, as o - o0: [*lo, *hi), perhaps empty. */
+static CYNF_INLINE void cynf_conv2d_inside(int o0, int n, int in, int s, int before_tap, int *lo, int *hi)
+{
+    /* o*s - before_tap in [0, in) */
+    const int first = before_tap > 0 ? CYNF_CEIL_DIV(before_tap, s) : 0;
+    const int end = in + before_tap > 0 ? CYNF_CEIL_DIV(in + before_tap, s) : 0;
+    *lo = first > o0 ? first - o0 : 0;
+    *hi = end - o0 < n ? end - o0 : n;
+    if (*hi <= *lo)
+        *lo = *hi = 0;
+}
+
+/** The columns of a tile (a mask of tw bits) for which tap kw is inside the image. */
+static CYNF_INLINE uint32_t cynf_conv2d_columns(const cynf_conv2d *g, int ow0, int n, int kw)
+{
+    int lo, hi;
+    cynf_conv2d_inside(ow0, n, g->w, g->sw, g->pl - kw * g->dw, &lo, &hi);
+    return CYNF_ROWS(hi) & ~CYNF_ROWS(lo);
+}
+
+/** Where the pixels and vectors of a tile lie, from its first pixel and the tensor's first channel. */
+typedef struct cynf_conv2d_offsets {
+    ptrdiff_t y[CYNF_MR_MAX], r[CYNF_MR_MAX], y_ch[CYNF_NV_MAX], r_ch[CYNF_NV_MAX];
+} cynf_conv2d_offsets;
+
+static CYNF_INLINE void cynf_conv2d_place(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, cynf_conv2d_offsets *o)
+{
+#pragma GCC unroll 32
+    for (int m = 0; m < mr; m++) {
+        o->y[m] = (ptrdiff_t)(m / s.tw) * g->y.rs + (ptrdiff_t)(m % s.tw) * g->y.ps;
+        o->r[m] = (ptrdiff_t)(m / s.tw) * g->r.rs + (ptrdiff_t)(m % s.tw) * g->r.ps;
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++) {
+        o->y_ch[v] = cynf_channel(&g->y, oc0 + v * VL);
+        o->r_ch[v] = g->e.residual ? cynf_channel(&g->r, oc0 + v * VL) : 0;
+    }
+}
+
+/** The columns of a tile's mask times this is the mask of the tile: bit i*tw for each of its rows. */
+static CYNF_INLINE uint32_t cynf_conv2d_row_bits(cynf_conv2d_tiling s)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < s.th; i++)
+        bits |= UINT32_C(1) << (i * s.tw);
+    return bits;
+}
+
+/** Epilogue and store of the tile whose first pixel is (oh0, ow0): rows x columns pixels, n channels. y and r point at the image. */
+static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oh0, int ow0, int rows, int columns,
+    int n, const cynf_conv2d_offsets *o, const float *r, float *y, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    const uint32_t mask = CYNF_ROWS(columns) * (cynf_conv2d_row_bits(s) & CYNF_ROWS(rows * s.tw));
+    y += (ptrdiff_t)oh0 * g->y.rs + (ptrdiff_t)ow0 * g->y.ps;
+    if (g->e.residual)
+        r += (ptrdiff_t)oh0 * g->r.rs + (ptrdiff_t)ow0 * g->r.ps;
+    cynf_tile_finish(mr, nv, mask, n, &g->e, r, o->r, o->r_ch, y, o->y, o->y_ch, acc);
+    if (!cynf_act_in_tile(&g->e))
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < nv && v * VL < n; v++)
+                cynf_activate_rows(&g->e, y + (ptrdiff_t)i * g->y.rs + o->y_ch[v], columns, g->y.ps, n - v * VL < VL ? n - v * VL : VL);
+}
+
+/** The tiles [tile, end) of one image and one panel of nv vectors, n channels of them real, the first oc0. x points at the image and the group's channels. */
+static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, int n, const float *x,
+    const float *packed, const float *r, float *y, int tile, int end)
+{
+    const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg;
+    const uint32_t row_bits = cynf_conv2d_row_bits(s);
+    ptrdiff_t off[CYNF_MR_MAX];
+    cynf_conv2d_offsets o;
+#pragma GCC unroll 32
+    for (int m = 0; m < mr; m++)
+        off[m] = (ptrdiff_t)(m / s.tw) * g->sh * g->x.rs + (ptrdiff_t)(m % s.tw) * g->sw * g->x.ps;
+    cynf_conv2d_place(g, s, mr, nv, oc0, &o);
+
+    int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
+    for (; tile < end; tile++) {
+        const int rows = g->oh - oh0 < s.th ? g->oh - oh0 : s.th, columns = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
+        const int ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
+        const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
+        const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
+        /* Whole: every tap that is computed at all is computed for every pixel. */
+        const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
+        int kh0 = 0, kh1 = g->kh;
+        if (!inside_h) { /* the taps that meet the image for some row of the tile */
+            const int below = -(ih0 + (rows - 1) * g->sh), above = CYNF_CEIL_DIV(g->h - ih0, g->dh);
+            kh0 = below > 0 ? CYNF_CEIL_DIV(below, g->dh) : 0;
+            kh1 = above < kh1 ? above : kh1;
+        }
+        const float *b = packed + nv * VL + (ptrdiff_t)kh0 * g->kw * icg * nv * VL;
+        vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
+        cynf_tile_init(mr, nv, packed, acc);
+        for (int kh = kh0; kh < kh1; kh++) {
+            const float *a = x + (ptrdiff_t)(ih0 + kh * g->dh) * g->x.rs + (ptrdiff_t)iw0 * g->x.ps;
+            int lo = 0, hi = rows;
+            if (!whole)
+                cynf_conv2d_inside(oh0, rows, g->h, g->sh, g->pt - kh * g->dh, &lo, &hi);
+            const uint32_t in_rows = row_bits & CYNF_ROWS(hi * s.tw) & ~CYNF_ROWS(lo * s.tw);
+            for (int c0 = 0; c0 < icg; c0 += block) {
+                const int width = icg - c0 < block ? icg - c0 : block;
+                const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
+                for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
+                    uint32_t mask = CYNF_ROWS(s.tw * s.th);
+                    kw1 = flat ? g->kw : kw + 1;
+                    if (!whole) {
+                        const uint32_t in_columns = cynf_conv2d_columns(g, ow0, columns, kw);
+                        for (kw1 = kw + 1; flat && kw1 < g->kw && cynf_conv2d_columns(g, ow0, columns, kw1) == in_columns;)
+                            kw1++;
+                        mask = in_columns * in_rows;
+                    }
+                    const int k = (kw1 - kw) * width;
+                    cynf_tile_fma(mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, nv * VL, acc);
+                    b += (ptrdiff_t)k * nv * VL;
+                }
+            }
+        }
+        cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, &o, r, y, acc);
+        if ((ow0 += s.tw) >= g->ow) {
+            ow0 = 0;
+            oh0 += s.th;
+        }
+    }
+}
+
+/** case vectors: of a switch over the vectors of a narrower last panel; with a literal geometry at most one of them is left. */
+#define CYNF_CONV2D_NARROW(vectors, ...) \
+    case vectors: \
+        if (t.nv > vectors) \
+            __VA_ARGS__; \
+        break;
+
+static CYNF_INLINE void conv2d_direct(const cynf_conv2d *geometry, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    (void)stage;
+    (void)thread;
+    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&g, t);
+    const int nr = t.nv * t.v, ocg = g.oc / g.groups, icg = g.ic / g.groups, panels = cynf_conv2d_panels(&g, t), narrow = ocg % nr;
+    for (size_t unit = begin; unit < end; unit++) {
+        const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
+        const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
+        const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
+        const int group = (int)(unit / per_group % (size_t)g.groups), image = (int)(unit / per_group / (size_t)g.groups);
+        const int tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
+        const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
+        const float *packed = (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(&g, t) + (size_t)panel * (cynf_conv2d_k(&g) + 1) * (size_t)nr;
+        const float *x = a->x[0] + (ptrdiff_t)image * g.x.ns + group * icg;
+        const float *r = g.e.residual ? a->x[1] + (ptrdiff_t)image * g.r.ns : NULL;
+        float *y = a->y + (ptrdiff_t)image * g.y.ns;
+        if (CYNF_CEIL_DIV(n, t.v) == t.nv)
+            cynf_conv2d_direct_panel(&g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
+        else
+            switch (CYNF_CEIL_DIV(narrow, t.v)) {
+                CYNF_CONV2D_NARROW(1, cynf_conv2d_direct_panel(&g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_CONV2D_NARROW(2, cynf_conv2d_direct_panel(&g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_CONV2D_NARROW(3, cynf_conv2d_direct_panel(&g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
+            }
+    }
+}
+
+#endif

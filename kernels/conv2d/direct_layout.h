@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Packing, tiling and units of conv2d direct (and the packing of im2col).
+ *
+ * Packed weights: per group, panels of nr = nv*v output channels; the last one is narrower, a multiple of v, its missing channels 0.
+ *
+ *     panel   | bias | w of tap (0,0), channel 0 | channel 1 | ... | tap (0,1), channel 0 | ...
+ *             | nr   | nr                        | nr        |
+ *
+ * Taps are ordered [kh][block of ic][kw][channel in the block], block = the input view's, so that what is contiguous in the input (kw taps of a
+ * blocked or a dense NHWC row) is contiguous here too. Plain NHWC has one block: [kh][kw][ic].
+ */
+#ifndef CYNF_CONV2D_DIRECT_LAYOUT_H
+#define CYNF_CONV2D_DIRECT_LAYOUT_H
+
+#include "kernels/kernel.h"
+
+/** Multiplications per output element. */
+static CYNF_INLINE size_t cynf_conv2d_k(const cynf_conv2d *g)
+{
+    return (size_t)g->kh * (size_t)g->kw * (size_t)(g->ic / g->groups);
+}
+
+/** Elements of one group's panels. */
+static CYNF_INLINE size_t cynf_conv2d_packed_group(const cynf_conv2d *g, cynf_tile t)
+{
+    return (cynf_conv2d_k(g) + 1) * (size_t)CYNF_ROUND_UP(g->oc / g->groups, t.v);
+}
+
+/** Panels of a group. */
+static CYNF_INLINE int cynf_conv2d_panels(const cynf_conv2d *g, cynf_tile t)
+{
+    return CYNF_CEIL_DIV(g->oc / g->groups, t.nv * t.v);
+}
+
+static CYNF_INLINE size_t cynf_conv2d_packed_bytes(const cynf_conv2d *g, cynf_tile t)
+{
+    return (size_t)g->groups * cynf_conv2d_packed_group(g, t) * sizeof(float);
+}
+
+/** A 1x1 convolution over images without gaps is one long row of pixels: the same problem, where a tile never meets the end of a row. */
+static CYNF_INLINE cynf_conv2d cynf_conv2d_flattened(const cynf_conv2d *g)
+{
+    cynf_conv2d f = *g;
+    const bool r = g->e.residual != 0;
+    if (g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->pt == 0 && g->pl == 0 && g->oh == g->h && g->ow == g->w &&
+        g->x.rs == g->w * g->x.ps && g->y.rs == g->w * g->y.ps && (!r || g->r.rs == g->w * g->r.ps)) {
+        f.h = f.oh = 1;
+        f.w = f.ow = g->h * g->w;
+        if (g->n > 1 && g->x.ns == g->h * g->x.rs && g->y.ns == g->h * g->y.rs && (!r || g->r.ns == g->h * g->r.rs)) {
+            f.n = 1;
+            f.w = f.ow = g->n * f.w;
+        }
+    }
+    return f;
+}
+
+/**
+ * How the output of one image (of a flattened geometry) is cut: register tiles of th rows x tw columns, th*tw <= mr; a unit is one panel on a
+ * block of consecutive tiles.
+ */
+typedef struct cynf_conv2d_tiling {
+    int32_t tw, th, tiles_w, tiles, per_block, blocks;
+    bool panels_outer; /**< the order of units: the one that moves fewer bytes */
+} cynf_conv2d_tiling;
+
+static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cynf_tile t)
+{
+    /* A unit is worth handing to a thread: 2^18 multiply-adds are some microseconds on the fastest core. */
+    const int64_t tile_work = (int64_t)cynf_conv2d_k(g) * t.mr * t.nv * t.v, unit_work = INT64_C(1) << 18;
+    cynf_conv2d_tiling s;
+    s.tw = g->ow < t.mr ? g->ow : t.mr;
+    s.th = t.mr / s.tw < g->oh ? t.mr / s.tw : g->oh;
+    s.tiles_w = CYNF_CEIL_DIV(g->ow, s.tw);
+    s.tiles = s.tiles_w * CYNF_CEIL_DIV(g->oh, s.th);
+    const int64_t want = CYNF_CEIL_DIV(unit_work, tile_work);
+    s.per_block = want < s.tiles ? (int32_t)want : s.tiles;
+    s.blocks = CYNF_CEIL_DIV(s.tiles, s.per_block);
+    const int64_t weights = (int64_t)cynf_conv2d_k(g) * g->oc, image = (int64_t)g->h * g->w * g->ic;
+    const int64_t panels = (int64_t)cynf_conv2d_panels(g, t);
+    s.panels_outer = weights + panels * image <= image + s.blocks * weights;
+    return s;
+}
+
+static CYNF_INLINE size_t cynf_conv2d_direct_units(const cynf_conv2d *geometry, cynf_tile t)
+{
+    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
+    return (size_t)g.n * (size_t)g.groups * (size_t)cynf_conv2d_panels(&g, t) * (size_t)cynf_conv2d_tiles(&g, t).blocks;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+
+#include "harness.h"
+
+/* Square kernels, dense NHWC: n, h, w, ic, oc, k, stride, dilation, padding before, padding after, groups. */
+static const int edges[][11] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1},
+    {1, 1, 1, 3, 5, 3, 1, 1, 1, 1, 1},    /* all taps but one on padding */
+    {1, 7, 7, 33, 40, 3, 1, 1, 1, 1, 1},  /* tiles of several rows, partial vectors */
+    {1, 28, 28, 8, 64, 3, 1, 1, 1, 1, 1}, /* whole tiles */
+    {1, 33, 31, 3, 32, 3, 2, 1, 0, 1, 1}, /* first layer, padding after only */
+    {1, 17, 17, 1, 16, 7, 2, 1, 3, 3, 1},
+    {2, 9, 9, 20, 33, 1, 1, 1, 0, 0, 1},  /* a matrix product over all images */
+    {2, 9, 9, 20, 33, 1, 2, 1, 0, 0, 1},
+    {1, 12, 50, 6, 9, 2, 1, 1, 0, 1, 1},  /* even kernel */
+    {1, 15, 15, 4, 8, 3, 1, 4, 4, 4, 1},  /* dilated */
+    {1, 6, 6, 8, 8, 3, 1, 1, 1, 1, 8},    /* as many groups as channels */
+    {1, 6, 6, 12, 30, 3, 1, 1, 1, 1, 3},
+    {1, 5, 5, 2, 3, 5, 1, 1, 4, 4, 1},    /* outputs wholly on padding at the corners of the kernel */
+    {1, 56, 3, 16, 17, 3, 1, 1, 1, 1, 1}, /* narrow */
+    {1, 40, 40, 5, 4, 15, 1, 1, 7, 7, 1},
+    {1, 20, 20, 32, 32, 5, 1, 1, 2, 2, 1},
+};
+
+static int outputs(int in, int k, int s, int d, int padding) { return (in + padding - (k - 1) * d - 1) / s + 1; }
+
+static void geometry(int i, test_rng *r, cynf_problem *p)
+{
+    cynf_conv2d *g = &p->u.conv2d;
+    if (i < (int)(sizeof edges / sizeof *edges)) {
+        const int *e = edges[i];
+        *g = (cynf_conv2d){.n = e[0], .h = e[1], .w = e[2], .ic = e[3], .oc = e[4], .kh = e[5], .kw = e[5], .sh = e[6], .sw = e[6], .dh = e[7], .dw = e[7],
+            .pt = e[8], .pl = e[8], .groups = e[10]};
+        g->oh = outputs(g->h, g->kh, g->sh, g->dh, e[8] + e[9]);
+        g->ow = outputs(g->w, g->kw, g->sw, g->dw, e[8] + e[9]);
+        g->x = (cynf_view){g->h * g->w * g->ic, g->w * g->ic, g->ic, 0, g->ic};
+        g->y = (cynf_view){g->oh * g->ow * g->oc, g->ow * g->oc, g->oc, 0, g->oc};
+        g->e.act = i % 2 ? CYNF_ACT_RELU : CYNF_ACT_LINEAR;
+        return;
+    }
+    const bool square = !test_one_in(r, 3), dense = test_one_in(r, 2); /* dense: the shape of most layers, which every algorithm takes */
+    g->n = test_one_in(r, 3) ? 2 : 1;
+    g->groups = !dense && test_one_in(r, 3) ? test_int(r, 2, 4) : 1;
+    g->ic = g->groups * test_int(r, 1, test_one_in(r, 2) ? 5 : 24);
+    g->oc = g->groups * test_int(r, 1, test_one_in(r, 4) ? 100 : 40);
+    g->kh = dense ? 3 + 2 * (int)test_one_in(r, 3) : test_one_in(r, 3) ? 1 : test_int(r, 1, 6);
+    g->kw = square ? g->kh : test_int(r, 1, 7);
+    g->sh = dense ? 1 : test_int(r, 1, 3);
+    g->sw = square ? g->sh : test_int(r, 1, 3);
+    g->dh = dense || test_one_in(r, 2) ? 1 : test_int(r, 1, 3);
+    g->dw = square ? g->dh : test_int(r, 1, 3);
+    g->pt = test_one_in(r, 3) ? 0 : test_int(r, 0, (g->kh - 1) * g->dh);
+    g->pl = test_one_in(r, 3) ? 0 : test_int(r, 0, (g->kw - 1) * g->dw);
+    g->oh = test_int(r, 1, 14);
+    g->ow = test_int(r, 1, test_one_in(r, 3) ? 4 : 40);
+    /* The last output has at least one column and row of the image, at most all. */
+    g->h = (g->oh - 1) * g->sh - g->pt + 1 + test_int(r, 0, (g->kh - 1) * g->dh);
+    g->w = (g->ow - 1) * g->sw - g->pl + 1 + test_int(r, 0, (g->kw - 1) * g->dw);
+    g->h = g->h < 1 ? 1 : g->h;
+    g->w = g->w < 1 ? 1 : g->w;
+    g->x = test_view(r, g->n, g->h, g->w, g->ic);
+    g->y = test_view(r, g->n, g->oh, g->ow, g->oc);
+    g->e = test_epilogue(r);
+    if (test_one_in(r, 3)) {
+        g->e.residual = 1;
+        g->r = test_view(r, g->n, g->oh, g->ow, g->oc);
+    }
+}
+
+static void oracle(const void *geometry, const cynf_weights *w, const float *const *x, test_expect *e)
+{
+    const cynf_conv2d *g = geometry;
+    const int icg = g->ic / g->groups, ocg = g->oc / g->groups;
+    e->terms = g->kh * g->kw * icg + 2;
+    for (int n = 0; n < g->n; n++)
+        for (int oh = 0; oh < g->oh; oh++)
+            for (int ow = 0; ow < g->ow; ow++)
+                for (int oc = 0; oc < g->oc; oc++) {
+                    double acc = w->bias ? (double)w->bias[oc] : 0, scale = fabs(acc);
+                    for (int kh = 0; kh < g->kh; kh++)
+                        for (int kw = 0; kw < g->kw; kw++) {
+                            const int ih = oh * g->sh - g->pt + kh * g->dh, iw = ow * g->sw - g->pl + kw * g->dw;
+                            if (ih < 0 || ih >= g->h || iw < 0 || iw >= g->w)
+                                continue;
+                            const float *tap = w->w + ((size_t)kh * (size_t)g->kw + (size_t)kw) * (size_t)icg * (size_t)g->oc;
+                            for (int c = 0; c < icg; c++) {
+                                const double term = (double)x[0][test_at(&g->x, n, ih, iw, oc / ocg * icg + c)] * (double)tap[(size_t)c * (size_t)g->oc + (size_t)oc];
+                                acc += term;
+                                scale += fabs(term);
+                            }
+                        }
+                    if (g->e.residual) {
+                        const double res = (double)x[1][test_at(&g->r, n, oh, ow, oc)];
+                        acc += res;
+                        scale += fabs(res);
+                    }
+                    const size_t at = test_at(&g->y, n, oh, ow, oc);
+                    e->acc[at] = acc;
+                    e->scale[at] = scale;
+                }
+}
+
+const kernel_test conv2d_test = {.op = CYNF_OP_CONV2D, .geometry = geometry, .oracle = oracle};
