@@ -13,4 +13,7 @@ cynf_tensor_id cynf_g_tensor(cynf_graph *g, const cynf_shape *s);
 /** Appends a node (name and class from the graph's current layer) with a new output of shape out. */
 cynf_tensor_id cynf_g_node(cynf_graph *g, const cynf_node *proto, const cynf_shape *out);
 
+/** The output of node j, whose operands are all constants; the caller frees it. NULL: it could not be computed. */
+float *cynf_graph_evaluate(const cynf_graph *g, int32_t j);
+
 #endif

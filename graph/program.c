@@ -244,6 +244,9 @@ static void place_inside(cynf_builder *b, cynf_tensor_id t, cynf_tensor_id whole
 static void place(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
+    for (int t = 0; t < g->n_t; t++)
+        if (g->t[t].data)
+            cynf_location_plain(&b->loc[t], &g->t[t].shape);
     for (int i = 0; i < g->n_in; i++)
         place_alone(b, g->in[i].t, CYNF_IN_INPUT, i);
     for (int i = 0; i < g->n_out; i++) {
