@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+/** The search: problems of all variants of the program, their races, the finals in the whole model, the plan. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/executor.h"
+#include "runtime/walk.h"
+#include "tune/calibrate.h"
+#include "tune/journal.h"
+#include "tune/search.h"
+
+#define PROBLEM_SHARE 0.8        /* of the time limit and of the progress bar: problems; the rest: finals */
+#define FINAL_SECONDS 10         /* at most, a race of whole models */
+#define PROFILE_ROUNDS 20
+#define RUNNER_UP 1.15           /* slower ones are not tried again in the whole model */
+
+/** One distinct problem; two layers may share it. */
+typedef struct entry {
+    char *signature;
+    const char *layer; /**< the first that has it */
+    cynf_problem problem;
+    cynf_weights raw;
+    double modelled;
+} entry;
+
+typedef struct search {
+    const cynf_graph *g;
+    const cynf_tune_options *o;
+    cynf_measurer m;
+    void *pool_memory;
+    cJSON *plan, *kernels; /**< kernels: of this machine, in plan */
+    cynf_journal *journal;
+    entry *problem;
+    int n_problem, cap_problem;
+    double start;
+    char *why;
+    size_t cap;
+    char warning[512];
+} search;
+
+/** What makes one program of the graph. */
+typedef struct variant {
+    int8_t *fuse;               /**< per node: 0, 1, -1 */
+    int16_t *block;             /**< per tensor: 0, channels, -1 */
+    const cynf_kernel **kernel; /**< per node: chosen before all else, or NULL */
+    bool modelled;              /**< kernels by the cost model alone */
+    int16_t layout;             /**< of block, every element */
+    cynf_program *program;
+} variant;
+
+cynf_tune_options cynf_tune_default_options(void)
+{
+    return (cynf_tune_options){.effort = CYNF_EFFORT_MEASURE, .threads = 1, .max_error = 1e-5};
+}
+
+static void show(const search *s, double fraction, const char *what)
+{
+    if (s->o->progress)
+        s->o->progress(s->o->progress_ctx, fraction, what);
+}
+
+static double end_of(const search *s, double share)
+{
+    return s->o->time_limit > 0 ? s->start + share * s->o->time_limit : INFINITY;
+}
+
+/* ---- programs ---- */
+
+static void variant_free(variant *v)
+{
+    free(v->fuse);
+    free(v->block);
+    free(v->kernel);
+    cynf_program_free(&v->program);
+}
+
+static bool variant_init(variant *v, const cynf_graph *g, int8_t fuse, int16_t layout)
+{
+    const size_t nodes = (size_t)g->n_node + 1, tensors = (size_t)g->n_t + 1;
+    *v = (variant){.fuse = malloc(nodes), .block = malloc(tensors * sizeof(int16_t)), .kernel = calloc(nodes, sizeof(cynf_kernel *)), .layout = layout};
+    if (!v->fuse || !v->block || !v->kernel)
+        return false;
+    memset(v->fuse, fuse, nodes);
+    for (size_t i = 0; i < tensors; i++)
+        v->block[i] = layout;
+    return true;
+}
+
+typedef struct chooser {
+    const search *s;
+    const variant *v;
+} chooser;
+
+static const cJSON *entry_of(const search *s, const cynf_problem *p)
+{
+    char signature[CYNF_SIGNATURE_CAP];
+    return cJSON_GetObjectItemCaseSensitive(s->kernels, cynf_problem_signature(p, s->o->threads, signature, sizeof signature));
+}
+
+static const cynf_kernel *winner_of(const cJSON *e)
+{
+    return e ? cynf_kernel_find(cJSON_GetObjectItemCaseSensitive(e, "kernel")->valuestring) : NULL;
+}
+
+static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
+{
+    const chooser *c = ctx;
+    const cynf_kernel *k = node >= 0 ? c->v->kernel[node] : NULL;
+    return k && k->algo->op == p->op && cynf_kernel_supports(k, &p->u) ? k : winner_of(entry_of(c->s, p));
+}
+
+static cynf_status build(search *s, variant *v)
+{
+    const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block};
+    chooser c = {s, v};
+    const cynf_build_options o = {.threads = s->o->threads, .choose = v->modelled ? NULL : choose, .choose_ctx = &c, .decisions = &d,
+        .max_arena_bytes = s->o->max_memory};
+    cynf_program_free(&v->program);
+    return cynf_program_build(&v->program, s->g, &o, s->why, s->cap);
+}
+
+static bool tunable(const cynf_step *s) { return s->problem.op <= CYNF_OP_FC; }
+
+/* The depthwise node that a fused step computes too. */
+static int32_t depthwise_of(const search *s, const cynf_step *step)
+{
+    return s->g->t[s->g->node[step->node].in[0]].producer;
+}
+
+/* ---- problems ---- */
+
+static bool add_problems(search *s, const cynf_program *p)
+{
+    for (int i = 0; i < p->n_step; i++) {
+        const cynf_step *step = &p->step[i];
+        char signature[CYNF_SIGNATURE_CAP];
+        bool known = !tunable(step);
+        if (!known)
+            cynf_problem_signature(&step->problem, s->o->threads, signature, sizeof signature);
+        for (int k = 0; k < s->n_problem && !known; k++)
+            known = !strcmp(s->problem[k].signature, signature);
+        if (known)
+            continue;
+        if (s->n_problem == s->cap_problem) {
+            entry *grown = realloc(s->problem, (size_t)(s->cap_problem = 2 * s->cap_problem + 32) * sizeof *grown);
+            if (!grown)
+                return false;
+            s->problem = grown;
+        }
+        const cynf_kernel *k = cynf_auto(step->problem.op, &step->problem.u, &s->m.machine);
+        entry *e = &s->problem[s->n_problem];
+        *e = (entry){strdup(signature), step->name, step->problem, step->raw, k ? cynf_kernel_cost(k, &step->problem.u, &s->m.machine) : 0};
+        if (!e->signature)
+            return false;
+        s->n_problem++;
+    }
+    return true;
+}
+
+static int costlier(const void *a, const void *b)
+{
+    const double x = ((const entry *)a)->modelled, y = ((const entry *)b)->modelled;
+    return (x < y) - (x > y);
+}
+
+static cynf_status measure_all(search *s)
+{
+    /* The costly ones first: should the time run out, the least is lost. */
+    qsort(s->problem, (size_t)s->n_problem, sizeof *s->problem, costlier);
+    double total = 0, done = 0;
+    for (int i = 0; i < s->n_problem; i++)
+        total += sqrt(s->problem[i].modelled);
+    for (int i = 0; i < s->n_problem; i++) {
+        const entry *e = &s->problem[i];
+        show(s, total > 0 ? PROBLEM_SHARE * done / total : 0, e->layer ? e->layer : "");
+        done += sqrt(e->modelled);
+        if (cJSON_GetObjectItemCaseSensitive(s->kernels, e->signature))
+            continue;
+        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + (s->o->effort == CYNF_EFFORT_PATIENT ? 30 : 3));
+        cJSON *found = cynf_measure_problem(&s->m, &e->problem, &e->raw);
+        if (!found) {
+            snprintf(s->why, s->cap, "layer \"%s\": out of memory while its kernels were measured", e->layer ? e->layer : "?");
+            return CYNF_ENOMEM;
+        }
+        cJSON_AddItemToObject(s->kernels, e->signature, found);
+        if (s->journal && !cynf_journal_add(s->journal, e->signature, found)) {
+            snprintf(s->warning, sizeof s->warning, "the journal cannot be written any more; the disk may be full");
+            cynf_journal_close(&s->journal, false);
+        }
+    }
+    return CYNF_OK;
+}
+
+/* Seconds of the winner (place 0) or of the fastest other candidate (place 1, with its kernel); modelled where nothing was measured. */
+static double seconds_of(const cJSON *e, int place, const cynf_kernel **kernel)
+{
+    const char *winner = cJSON_GetObjectItemCaseSensitive(e, "kernel")->valuestring;
+    double best = INFINITY;
+    const cJSON *c;
+    *kernel = NULL;
+    cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(e, "candidates"))
+    {
+        const cJSON *us = cJSON_GetObjectItemCaseSensitive(c, "median_us");
+        if (!us && !place)
+            us = cJSON_GetObjectItemCaseSensitive(c, "modelled_us");
+        if (!us || !strcmp(c->string, winner) != !place || us->valuedouble >= best || cJSON_GetObjectItemCaseSensitive(c, "left_out"))
+            continue;
+        best = us->valuedouble;
+        *kernel = cynf_kernel_find(c->string);
+    }
+    return best * 1e-6;
+}
+
+/* ---- whole models ---- */
+
+
+typedef struct stable {
+    cynf_executor **executor;
+    void **x, **y;
+} stable;
+
+static void run_program(void *ctx, int i)
+{
+    const stable *b = ctx;
+    cynf_executor_run(b->executor[i], (const void *const *)b->x, b->y);
+}
+
+static void stable_free(stable *b, int n, const cynf_graph *g)
+{
+    for (int i = 0; i < n && b->executor; i++)
+        if (b->executor[i])
+            cynf_executor_destroy(&b->executor[i]);
+    for (int i = 0; i < g->n_in && b->x; i++)
+        free(b->x[i]);
+    for (int i = 0; i < g->n_out && b->y; i++)
+        free(b->y[i]);
+    free(b->executor);
+    free(b->x);
+    free(b->y);
+}
+
+static bool stable_init(stable *b, const cynf_entrant *e, int n, int32_t threads)
+{
+    const cynf_program *p = e[0].program;
+    const cynf_graph *g = p->graph;
+    *b = (stable){calloc((size_t)n, sizeof(cynf_executor *)), calloc((size_t)g->n_in + 1, sizeof(void *)), calloc((size_t)g->n_out + 1, sizeof(void *))};
+    bool good = b->executor && b->x && b->y;
+    for (int i = 0; i < g->n_in && good; i++) {
+        const size_t elems = cynf_program_input_elems(p, i), bytes = elems * cynf_dtype_bytes(g->in[i].dtype);
+        good = (b->x[i] = calloc(1, bytes + 64)) != NULL;
+        uint32_t seed = 1;
+        for (size_t k = 0; k < elems && good && g->in[i].dtype == CYNF_F32; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            ((float *)b->x[i])[k] = (float)(seed >> 8) * 0x1p-24f;
+        }
+    }
+    for (int i = 0; i < g->n_out && good; i++)
+        good = (b->y[i] = malloc(cynf_program_output_elems(p, i) * cynf_dtype_bytes(g->out[i].dtype) + 64)) != NULL;
+    for (int i = 0; i < n && good; i++)
+        good = cynf_executor_create(&b->executor[i], e[i].program, threads) == CYNF_OK;
+    return good;
+}
+
+int cynf_race_programs(cynf_timer *t, cynf_entrant *e, int n, int32_t threads, double deadline)
+{
+    stable b;
+    cynf_contestant *c = calloc((size_t)n, sizeof *c);
+    int winner = -1;
+    if (stable_init(&b, e, n, threads) && c) {
+        winner = cynf_race(t, n, run_program, &b, CYNF_RACE_SAMPLES, deadline, c);
+        for (int i = 0; i < n; i++)
+            e[i].result = c[i];
+    }
+    stable_free(&b, n, e[0].program->graph);
+    free(c);
+    return winner;
+}
+
+/* Sets fuse of v, of its layout, pair by pair by what was measured. */
+static cynf_status mix_fusions(search *s, variant *v)
+{
+    variant apart, fused;
+    const cynf_kernel *k;
+    double *alone = calloc((size_t)s->g->n_node + 1, sizeof *alone);
+    const bool made = variant_init(&apart, s->g, 0, v->layout) & variant_init(&fused, s->g, 1, v->layout);
+    cynf_status status = made && alone ? CYNF_OK : CYNF_ENOMEM;
+    if (!status && !(status = build(s, &apart)) && !(status = build(s, &fused))) {
+        for (int i = 0; i < apart.program->n_step; i++)
+            if (tunable(&apart.program->step[i]))
+                alone[apart.program->step[i].node] += seconds_of(entry_of(s, &apart.program->step[i].problem), 0, &k);
+        for (int i = 0; i < fused.program->n_step; i++) {
+            const cynf_step *step = &fused.program->step[i];
+            if (step->problem.op == CYNF_OP_SEPCONV2D) {
+                const int32_t dw = depthwise_of(s, step);
+                v->fuse[dw] = seconds_of(entry_of(s, &step->problem), 0, &k) < alone[dw] + alone[step->node];
+            }
+        }
+    }
+    variant_free(&apart);
+    variant_free(&fused);
+    free(alone);
+    return status;
+}
+
+/* Where the runner-up of a step is faster than the winner inside the model, retried takes it. Returns how many steps change. */
+static int try_runners_up(search *s, const variant *v, variant *retried)
+{
+    const cynf_program *p = v->program;
+    variant other;
+    const cynf_kernel *k;
+    int changes = 0;
+    double *seconds = calloc(4 * (size_t)p->n_step + 1, sizeof *seconds);
+    if (!variant_init(&other, s->g, 0, v->layout) || !seconds)
+        goto out;
+    memcpy(other.fuse, v->fuse, (size_t)s->g->n_node);
+    memcpy(retried->fuse, v->fuse, (size_t)s->g->n_node);
+    for (int i = 0; i < p->n_step; i++) {
+        const cJSON *e = tunable(&p->step[i]) ? entry_of(s, &p->step[i].problem) : NULL;
+        if (e && seconds_of(e, 1, &k) < RUNNER_UP * seconds_of(e, 0, &(const cynf_kernel *){NULL}) && k)
+            other.kernel[p->step[i].node] = k;
+    }
+    if (build(s, &other))
+        goto out;
+    cynf_entrant both[2] = {{.program = p}, {.program = other.program}};
+    double *best[2] = {seconds, seconds + p->n_step}, *now[2] = {seconds + 2 * p->n_step, seconds + 3 * p->n_step};
+    stable b;
+    if (stable_init(&b, both, 2, s->o->threads))
+        for (int round = 0; round < PROFILE_ROUNDS && cynf_now() < end_of(s, 0.9); round++)
+            for (int i = 0; i < 2; i++) {
+                memset(now[i], 0, (size_t)p->n_step * sizeof *seconds);
+                cynf_executor_profile(b.executor[i], (const void *const *)b.x, b.y, now[i]);
+                for (int k2 = 0; k2 < p->n_step; k2++)
+                    best[i][k2] = round ? fmin(best[i][k2], now[i][k2]) : now[i][k2];
+            }
+    stable_free(&b, 2, s->g);
+    for (int i = 0; i < p->n_step; i++)
+        if (other.program->step[i].kernel != p->step[i].kernel && best[1][i] < 0.97 * best[0][i]) {
+            retried->kernel[p->step[i].node] = other.program->step[i].kernel;
+            changes++;
+        }
+out:
+    variant_free(&other);
+    free(seconds);
+    return changes;
+}
+
+/* ---- the plan's record of the model ---- */
+
+static cJSON *node_record(cJSON *nodes, const cynf_graph *g, int32_t node)
+{
+    cJSON *r;
+    cJSON_ArrayForEach(r, nodes)
+        if (cJSON_GetObjectItemCaseSensitive(r, "node")->valueint == node)
+            return r;
+    r = cJSON_CreateObject();
+    cJSON_AddNumberToObject(r, "node", node);
+    cJSON_AddStringToObject(r, "layer", g->node[node].name ? g->node[node].name : "");
+    cJSON_AddItemToArray(nodes, r);
+    return r;
+}
+
+static void record_model(search *s, cJSON *models, const variant *v, const cynf_tune_result *result)
+{
+    const cynf_graph *g = s->g;
+    char key[96];
+    cJSON *model = cJSON_CreateObject(), *nodes = cJSON_AddArrayToObject(model, "nodes");
+    cJSON_AddStringToObject(model, "name", g->name ? g->name : "");
+    cJSON_AddItemToObject(model, "default_us", cynf_plan_number(1e6 * result->default_seconds, 3));
+    cJSON_AddItemToObject(model, "tuned_us", cynf_plan_number(1e6 * result->tuned_seconds, 3));
+    for (int i = 0; i < g->n_node; i++) {
+        if (g->node[i].dead)
+            continue;
+        if (v->layout >= 0 && g->t[g->node[i].out].shape.rank == 4) {
+            cJSON *r = node_record(nodes, g, i);
+            cJSON_AddNumberToObject(r, "tensor", g->node[i].out);
+            cJSON_AddNumberToObject(r, "block", v->layout);
+        }
+        if (g->node[i].op == CYNF_N_DWCONV2D)
+            cJSON_AddNumberToObject(node_record(nodes, g, i), "fuse", 0);
+    }
+    for (int i = 0; i < v->program->n_step; i++) {
+        const cynf_step *step = &v->program->step[i];
+        if (!tunable(step))
+            continue;
+        if (step->problem.op == CYNF_OP_SEPCONV2D)
+            cynf_plan_put(node_record(nodes, g, depthwise_of(s, step)), "fuse", cJSON_CreateNumber(1));
+        if (step->kernel != winner_of(entry_of(s, &step->problem)))
+            cJSON_AddStringToObject(node_record(nodes, g, step->node), "kernel", step->kernel->name);
+    }
+    cynf_plan_put(models, cynf_plan_model_key(g, s->o->threads, key, sizeof key), model);
+}
+
+/* ---- all of it ---- */
+
+/* The un-tuned program is the incumbent, except where --algo forbids it. */
+static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int n_layouts, cynf_tune_result *result)
+{
+    enum { DEFAULT, FIRST, MAX = 6 };
+    variant v[MAX];
+    cynf_entrant e[MAX] = {{0}};
+    int n = 0, winner = FIRST;
+    const bool measured = s->o->effort != CYNF_EFFORT_ESTIMATE;
+    cynf_status status = variant_init(&v[n++], s->g, -1, -1) ? CYNF_OK : CYNF_ENOMEM;
+    v[DEFAULT].modelled = true;
+    if (!status)
+        status = build(s, &v[DEFAULT]);
+    for (int i = 0; i < n_layouts && !status; i++) {
+        status = variant_init(&v[n++], s->g, -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
+        if (!status && !s->o->algo)
+            status = mix_fusions(s, &v[n - 1]);
+        else if (!status)
+            memset(v[n - 1].fuse, 0, (size_t)s->g->n_node);
+        if (!status)
+            status = build(s, &v[n - 1]);
+    }
+    if (!status && measured) {
+        static const char *const names[] = {"un-tuned", "tuned", "tuned, plain layout", "tuned, other layout"};
+        for (int i = 0; i < n; i++)
+            e[i] = (cynf_entrant){.name = names[i], .program = v[i].program};
+        const int from = s->o->algo ? FIRST : DEFAULT;
+        show(s, PROBLEM_SHARE, "whole model");
+        winner = cynf_race_programs(&s->m.timer, e + from, n - from, s->o->threads, fmin(end_of(s, 0.9), cynf_now() + FINAL_SECONDS));
+        status = winner < 0 ? CYNF_ENOMEM : CYNF_OK;
+        winner += from;
+        if (!status && !s->o->algo) {
+            /* The best of the tuned ones gets its second chances, be it ahead of the un-tuned one or not. */
+            int best = FIRST;
+            for (int i = FIRST; i < n; i++)
+                if (e[i].result.low < e[best].result.low)
+                    best = i;
+            show(s, 0.9, "second best kernels in the whole model");
+            if (!variant_init(&v[n++], s->g, -1, v[best].layout))
+                status = CYNF_ENOMEM;
+            else if (try_runners_up(s, &v[best], &v[n - 1]) > 0 && !build(s, &v[n - 1])) {
+                const int order[3] = {DEFAULT, best, n - 1};
+                cynf_entrant last[3] = {{.program = v[DEFAULT].program}, {.program = v[best].program}, {.program = v[n - 1].program}};
+                const int w = cynf_race_programs(&s->m.timer, last, 3, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS));
+                for (int i = 0; i < 3 && w >= 0; i++)
+                    e[order[i]].result = last[i].result;
+                winner = w >= 0 ? order[w] : winner;
+            }
+        }
+        result->default_seconds = e[from].result.median;
+        result->tuned_seconds = status ? 0 : e[winner].result.median;
+    }
+    if (!status)
+        record_model(s, models, &v[winner], result);
+    else if (status == CYNF_ENOMEM && s->cap && !s->why[0])
+        snprintf(s->why, s->cap, "out of memory while whole models were timed");
+    for (int i = 0; i < n; i++)
+        variant_free(&v[i]);
+    return status;
+}
+
+static cynf_status collect(search *s, const int16_t *layouts, int n_layouts)
+{
+    cynf_status status = CYNF_OK;
+    for (int i = 0; i < n_layouts && !status; i++)
+        for (int8_t fuse = 0; fuse <= (s->o->algo ? 0 : 1) && !status; fuse++) {
+            variant v;
+            status = variant_init(&v, s->g, fuse, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
+            v.modelled = true;
+            if (!status)
+                status = build(s, &v);
+            if (!status && !add_problems(s, v.program))
+                status = CYNF_ENOMEM;
+            for (int k = 0; !status && !i && !fuse && k < v.program->n_step; k++) {
+                size_t count[4];
+                cynf_geometry_weights(v.program->step[k].problem.op, &v.program->step[k].problem.u, count);
+                s->m.model_bytes += (int64_t)((count[0] + count[1] + count[2] + count[3]) * sizeof(float));
+            }
+            variant_free(&v);
+        }
+    return status;
+}
+
+static cynf_status open_journal(search *s, cynf_tune_result *result)
+{
+    char cpu[CYNF_SIGNATURE_CAP], key[4096], model[96];
+    const cynf_tune_options *o = s->o;
+    if (o->no_journal)
+        return CYNF_OK;
+    snprintf(key, sizeof key, "cynf-journal 1 %s isas=%x library=%s model=%s effort=%d max_error=%g max_memory=%lld algo=%s",
+        cynf_cpu_fingerprint(cpu, sizeof cpu), cynf_cpu_isas(), cynf_build_id(), cynf_plan_model_key(s->g, o->threads, model, sizeof model), (int)o->effort,
+        o->max_error, (long long)o->max_memory, o->algo ? o->algo : "");
+    const cynf_status status = cynf_journal_open(&s->journal, o->journal, key, o->resume, s->kernels, &result->resumed, s->why, s->cap);
+    if (!status || o->journal || o->resume)
+        return status;
+    /* Without one a tuning only cannot be resumed. */
+    snprintf(s->warning, sizeof s->warning, "no journal is kept: %.400s", s->why);
+    return CYNF_OK;
+}
+
+cynf_status cynf_tune(cJSON **plan, cynf_tune_result *result, const cynf_graph *g, const cynf_tune_options *o, char *why, size_t cap)
+{
+    search s = {.g = g, .o = o, .start = cynf_now(), .why = why, .cap = cap};
+    *result = (cynf_tune_result){0};
+    why[0] = 0;
+    show(&s, 0, "calibrating");
+    cynf_calibrate(&s.m.machine);
+    cynf_timer_init(&s.m.timer);
+    s.m.threads = o->threads;
+    s.m.effort = o->effort;
+    s.m.max_error = o->max_error;
+    s.m.max_memory = o->max_memory;
+    s.m.algo = o->algo;
+    cynf_status status = CYNF_ENOMEM;
+    if (o->threads > 1 && (!(s.pool_memory = aligned_alloc(64, CYNF_ROUND_UP(cynf_pool_bytes(o->threads), 64))) ||
+                              (status = cynf_pool_create_in(&s.m.pool, o->threads, s.pool_memory)) != CYNF_OK)) {
+        free(s.pool_memory);
+        snprintf(why, cap, "cannot start %d threads", o->threads);
+        return status;
+    }
+    s.plan = cynf_plan_new();
+    cJSON *here = s.plan ? cynf_plan_here(s.plan, &s.m.machine) : NULL;
+    s.kernels = cJSON_GetObjectItemCaseSensitive(here, "kernels");
+    /* Blocked as the program builder would have it, plain, and, when there is time, blocks of half a vector. */
+    const int16_t layouts[3] = {-1, 0, (int16_t)(cynf_isa_lanes(cynf_cpu_best()) / 2)};
+    const int n_layouts = o->effort == CYNF_EFFORT_ESTIMATE ? 1 : o->effort == CYNF_EFFORT_PATIENT && layouts[2] >= 4 ? 3 : 2;
+    status = s.kernels ? open_journal(&s, result) : CYNF_ENOMEM;
+    if (!status && !(status = collect(&s, layouts, n_layouts)) && !(status = measure_all(&s)))
+        status = finals(&s, cJSON_GetObjectItemCaseSensitive(here, "models"), layouts, n_layouts, result);
+    result->problems = s.n_problem;
+    if (status && !why[0])
+        snprintf(why, cap, "out of memory");
+    cynf_journal_close(&s.journal, !status);
+    for (int i = 0; i < s.n_problem; i++)
+        free(s.problem[i].signature);
+    free(s.problem);
+    if (s.m.pool)
+        cynf_pool_destroy(&s.m.pool);
+    free(s.pool_memory);
+    if (status) {
+        cJSON_Delete(s.plan);
+    } else {
+        *plan = s.plan;
+        snprintf(why, cap, "%s", s.warning);
+    }
+    return status;
+}
