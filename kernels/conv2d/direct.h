@@ -140,13 +140,6 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
     }
 }
 
-/** case vectors: of a switch over the vectors of a narrower last panel; with a literal geometry at most one of them is left. */
-#define CYNF_CONV2D_NARROW(vectors, ...) \
-    case vectors: \
-        if (t.nv > vectors) \
-            __VA_ARGS__; \
-        break;
-
 static CYNF_INLINE void conv2d_direct(const cynf_conv2d *geometry, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)stage;
@@ -169,9 +162,9 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *geometry, cynf_tile t, 
             cynf_conv2d_direct_panel(&g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
         else
             switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                CYNF_CONV2D_NARROW(1, cynf_conv2d_direct_panel(&g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_CONV2D_NARROW(2, cynf_conv2d_direct_panel(&g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_CONV2D_NARROW(3, cynf_conv2d_direct_panel(&g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(&g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(&g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(&g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
             }
     }
 }

@@ -3,3 +3,6 @@
 #define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
 #include "kernels/fc/fc_f32.inc"
 #undef CYNF_ALGO
+
+#include "kernels/fc/gemm.h"
+#include "kernels/fc/gemv.h"

@@ -17,6 +17,13 @@
 #define CYNF_MR_MAX 28
 #define CYNF_NV_MAX 4
 
+/** case vectors: in a switch over the vectors of a narrower last panel; with a literal geometry at most one of them is left. */
+#define CYNF_NARROW_PANEL(vectors, ...) \
+    case vectors: \
+        if (t.nv > vectors) \
+            __VA_ARGS__; \
+        break;
+
 /** The mask of the first n rows. */
 #define CYNF_ROWS(n) ((uint32_t)((UINT64_C(1) << (n)) - 1))
 
