@@ -171,6 +171,13 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const cynf_dataset *)a)->path, ((const cynf_dataset *)b)->path);
 }
 
+static int by_group(const void *a, const void *b)
+{
+    const cynf_name_list *x = a, *y = b;
+    const int order = strcmp(x->group, y->group);
+    return order ? order : strcmp(x->attribute, y->attribute);
+}
+
 cynf_status cynf_file_parse(cynf_file *f, const cynf_stream *s, int64_t budget, char *text, size_t cap)
 {
     int64_t text_budget = budget + ((int64_t)2 * CYNF_RECORD_MAX_TEXT);
@@ -208,6 +215,8 @@ cynf_status cynf_file_parse(cynf_file *f, const cynf_stream *s, int64_t budget, 
     }
     if (f->n_dataset)
         qsort(f->dataset, (size_t)f->n_dataset, sizeof *f->dataset, by_path);
+    if (f->n_list)
+        qsort(f->list, (size_t)f->n_list, sizeof *f->list, by_group);
     char *version = f->container == CYNF_CONTAINER_KERAS && f->keras_version ? version_of(f->keras_version) : NULL;
     if (version)
         stored(&f->keras_version, version);
@@ -452,8 +461,6 @@ const cynf_dataset *cynf_file_dataset(const cynf_file *f, const char *path)
 
 const cynf_name_list *cynf_file_list(const cynf_file *f, const char *group, const char *attribute)
 {
-    for (int32_t i = 0; i < f->n_list; i++)
-        if (!strcmp(f->list[i].group, group) && !strcmp(f->list[i].attribute, attribute))
-            return f->list + i;
-    return NULL;
+    const cynf_name_list key = {.group = (char *)(uintptr_t)group, .attribute = (char *)(uintptr_t)attribute};
+    return f->n_list ? bsearch(&key, f->list, (size_t)f->n_list, sizeof key, by_group) : NULL;
 }

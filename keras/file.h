@@ -41,7 +41,7 @@ typedef struct cynf_file {
     char *backend;            /**< "" when absent */
     cynf_dataset *dataset;    /**< sorted by path; optimizer weights are left out */
     int32_t n_dataset;
-    cynf_name_list *list;
+    cynf_name_list *list;     /**< sorted by group, then attribute */
     int32_t n_list;
 } cynf_file;
 

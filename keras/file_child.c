@@ -11,7 +11,7 @@
 
 #include "keras/file_stream.h"
 
-enum { MAX_DEPTH = 64, PATH_CAP = 4096 };
+enum { MAX_DEPTH = 64, PATH_CAP = 16384 };
 
 /** Data below this ratio may be compressed (the most that deflate can do is 1032). */
 enum { MAX_RATIO = 1032 };
