@@ -5,7 +5,7 @@
 
 struct cynf_model {
     const cynf_walk *walk;
-    cynf_pool *pool;  /* NULL: one thread */
+    cynf_thread_pool *pool;  /* NULL: one thread */
     void *memory;     /* of the walk */
     void *allocation; /* what destroy frees: NULL in the caller's memory */
     int32_t lanes;
@@ -23,7 +23,7 @@ static bool counts(const cynf_walk *w, const cynf_model_options *o, int32_t *thr
 {
     *threads = o && o->threads ? o->threads : 1;
     *lanes = o && o->lanes ? o->lanes : w->batch_fixed ? 1 : *threads;
-    return *threads >= 1 && *threads <= w->threads && *lanes >= 1 && *lanes <= *threads;
+    return *threads >= 1 && *threads <= w->threads && (*lanes == 1 || *lanes == *threads);
 }
 
 CYNF_RT size_t cynf_instance_bytes(const cynf_walk *w, const cynf_model_options *o)
@@ -40,7 +40,7 @@ CYNF_RT cynf_status cynf_instance_create_in(cynf_model **out, const cynf_walk *w
     if (bytes < cynf_instance_bytes(w, o))
         return CYNF_ENOMEM;
     char *at = (char *)CYNF_ROUND_UP((uintptr_t)buffer, 64);
-    cynf_pool *pool = NULL;
+    cynf_thread_pool *pool = NULL;
     if (threads > 1) {
         const cynf_status s = cynf_pool_create_in(&pool, threads, at + MODEL_BYTES);
         if (s != CYNF_OK)
@@ -77,6 +77,8 @@ CYNF_RT void cynf_instance_destroy(cynf_model **m)
     free((*m)->allocation);
     *m = NULL;
 }
+
+CYNF_RT const cynf_walk *cynf_instance_walk(const cynf_model *m) { return m->walk; }
 
 CYNF_RT cynf_status cynf_instance_profile(cynf_model *m, const void *const *x, void *const *y, double *seconds)
 {

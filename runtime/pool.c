@@ -19,12 +19,12 @@ typedef struct share {
 } share;
 
 typedef struct worker {
-    cynf_pool *pool;
+    cynf_thread_pool *pool;
     pthread_t thread;
     int id;
 } worker;
 
-struct cynf_pool {
+struct cynf_thread_pool {
     int n;
     pid_t pid;
     cynf_pool_fn *fn;
@@ -74,7 +74,7 @@ static bool spin(const _Atomic uint32_t *word, uint32_t value, bool want)
 }
 
 /* Takes chunks of share i until none is left. */
-static void drain(cynf_pool *p, int i, int thread)
+static void drain(cynf_thread_pool *p, int i, int thread)
 {
     uint64_t r = atomic_load_explicit(&p->shares[i].range, memory_order_acquire);
     for (;;) {
@@ -97,7 +97,7 @@ static void drain(cynf_pool *p, int i, int thread)
     }
 }
 
-static void work(cynf_pool *p, int thread)
+static void work(cynf_thread_pool *p, int thread)
 {
     for (int k = 0; k < p->n; k++)
         drain(p, (thread + k) % p->n, thread);
@@ -106,7 +106,7 @@ static void work(cynf_pool *p, int thread)
 static void *worker_main(void *arg)
 {
     worker *const w = arg;
-    cynf_pool *const p = w->pool;
+    cynf_thread_pool *const p = w->pool;
     uint32_t seen = 0;
     while (!atomic_load(&p->stop)) {
         if (!spin(&p->seq, seen, false)) {
@@ -123,7 +123,7 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static void wake(cynf_pool *p)
+static void wake(cynf_thread_pool *p)
 {
     atomic_fetch_add(&p->seq, 1);
     if (!atomic_load(&p->sleepers))
@@ -137,12 +137,12 @@ static size_t round64(size_t n) { return (n + 63) / 64 * 64; }
 
 CYNF_RT size_t cynf_pool_bytes(int n)
 {
-    return round64(sizeof(cynf_pool)) + round64((size_t)n * sizeof(worker)) + (size_t)n * sizeof(share);
+    return round64(sizeof(cynf_thread_pool)) + round64((size_t)n * sizeof(worker)) + (size_t)n * sizeof(share);
 }
 
-CYNF_RT cynf_status cynf_pool_create_in(cynf_pool **out, int n, void *memory)
+CYNF_RT cynf_status cynf_pool_create_in(cynf_thread_pool **out, int n, void *memory)
 {
-    cynf_pool *p = memory;
+    cynf_thread_pool *p = memory;
     if (n < 1)
         return CYNF_EINVAL;
     memset(p, 0, sizeof *p);
@@ -167,9 +167,9 @@ CYNF_RT cynf_status cynf_pool_create_in(cynf_pool **out, int n, void *memory)
     return CYNF_OK;
 }
 
-CYNF_RT void cynf_pool_destroy(cynf_pool **pp)
+CYNF_RT void cynf_pool_destroy(cynf_thread_pool **pp)
 {
-    cynf_pool *p = *pp;
+    cynf_thread_pool *p = *pp;
     *pp = NULL;
     /* After fork() the workers are not there to be joined. */
     if (!p || p->pid != getpid())
@@ -183,15 +183,15 @@ CYNF_RT void cynf_pool_destroy(cynf_pool **pp)
     pthread_cond_destroy(&p->finished);
 }
 
-CYNF_RT int cynf_pool_threads(const cynf_pool *p) { return p->n; }
+CYNF_RT int cynf_pool_threads(const cynf_thread_pool *p) { return p->n; }
 
-CYNF_RT void cynf_pool_begin(cynf_pool *p)
+CYNF_RT void cynf_pool_begin(cynf_thread_pool *p)
 {
     if (p->n > 1)
         wake(p);
 }
 
-CYNF_RT void cynf_pool_run(cynf_pool *p, cynf_pool_fn *fn, void *ctx, size_t units)
+CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units)
 {
     if (p->n == 1 || units < 2) {
         if (units)

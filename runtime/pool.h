@@ -18,18 +18,18 @@
 #define CYNF_RT /* generated models define it as static */
 #endif
 
-typedef struct cynf_pool cynf_pool;
+typedef struct cynf_thread_pool cynf_thread_pool;
 typedef void cynf_pool_fn(void *ctx, int thread, size_t begin, size_t end);
 
 /** n >= 1; n == 1 starts no thread. Bytes for cynf_pool_create_in. */
 CYNF_RT size_t cynf_pool_bytes(int n);
 /** In the caller's memory (64-byte aligned, cynf_pool_bytes(n)); the pool must be destroyed before the memory goes. */
-CYNF_RT cynf_status cynf_pool_create_in(cynf_pool **out, int n, void *memory);
-CYNF_RT void cynf_pool_destroy(cynf_pool **p);
-CYNF_RT int cynf_pool_threads(const cynf_pool *p);
+CYNF_RT cynf_status cynf_pool_create_in(cynf_thread_pool **out, int n, void *memory);
+CYNF_RT void cynf_pool_destroy(cynf_thread_pool **p);
+CYNF_RT int cynf_pool_threads(const cynf_thread_pool *p);
 /** Calls fn for disjoint ranges that cover [0, units), concurrently with distinct thread ids; returns when all are done. */
-CYNF_RT void cynf_pool_run(cynf_pool *p, cynf_pool_fn *fn, void *ctx, size_t units);
+CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units);
 /** Wakes sleeping workers ahead of the first run of an inference. */
-CYNF_RT void cynf_pool_begin(cynf_pool *p);
+CYNF_RT void cynf_pool_begin(cynf_thread_pool *p);
 
 #endif

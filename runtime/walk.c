@@ -160,7 +160,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds)
+CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds)
 {
     char *arena = memory;
     for (int i = 0; i < w->n_in; i++)
@@ -212,7 +212,7 @@ CYNF_RT size_t cynf_walk_bytes(const cynf_walk *w, int lanes)
 
 typedef struct batch_run {
     const cynf_walk *w;
-    cynf_pool *pool; /* NULL where each thread has a run of its own */
+    cynf_thread_pool *pool; /* NULL where each thread has a run of its own */
     char *memory;
     int lanes;
     const void *const *x;
@@ -257,7 +257,7 @@ static void run_rest(const batch_run *b, size_t done, size_t rest)
     }
 }
 
-CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y)
+CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_thread_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y)
 {
     const size_t runs = n / (size_t)w->batch, rest = n % (size_t)w->batch;
     if (rest && w->batch_fixed)

@@ -53,12 +53,12 @@ CYNF_RT size_t cynf_dtype_bytes(cynf_dtype t);
  */
 CYNF_RT size_t cynf_walk_bytes(const cynf_walk *w, int lanes);
 /** One run. pool NULL: the caller alone. seconds NULL, or n_call doubles to which the time of each call is added. */
-CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds);
+CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds);
 /**
- * n samples, x[i] and y[i] hold n samples each. lanes (as given to cynf_walk_bytes) runs go on at once, one thread each, where there
- * are as many whole batches; else the threads share each run. Either way a sample's result is the same. CYNF_EINVAL: n is no multiple of a
+ * n samples, x[i] and y[i] hold n samples each. lanes (as given to cynf_walk_bytes) is 1 or the pool's threads: then each thread has a run of its
+ * own where there are as many whole batches; else the threads share each run. Either way a sample's result is the same. CYNF_EINVAL: n is no multiple of a
  * fixed batch.
  */
-CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y);
+CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_thread_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y);
 
 #endif

@@ -24,7 +24,8 @@ typedef struct cynf_model cynf_model;
 /** Zeros are the defaults. */
 typedef struct cynf_model_options {
     int32_t threads;      /**< 1 (and 0): the caller's thread alone, no thread is started; at most the model's MAX_THREADS */
-    int32_t lanes;        /**< samples that run_batch computes at once, each on a thread and in memory of its own; 0: as many as threads, 1: least memory */
+    int32_t lanes;        /**< 0, or as many as threads: run_batch computes a sample on each thread, each in memory of its own; 1: one sample after the
+                               other, shared by the threads, in the least memory */
     const char *plan;     /**< portable models: path of a plan from `cynf-plan bind`; NULL: the environment's CYNF_PLAN, or else the cost model */
     char *message;        /**< NULL, or where a text of at most message_bytes goes: why create failed, or why it did not use the plan ("" otherwise) */
     size_t message_bytes;
