@@ -158,13 +158,18 @@ static cynf_status parse_line(line *l, char *text, size_t number, char *why, siz
         l->kind = LINE_NODE;
         return parse_kernel(l, tab, number, why, cap);
     }
-    if (sscanf(text, "model %" SCNx64 " %" SCNd32 " %" SCNd32 "%n", &l->hash, &l->a, &l->b, &end) == 3)
+    bool good = false;
+    if (sscanf(text, "model %" SCNx64 " %" SCNd32 " %" SCNd32 "%n", &l->hash, &l->a, &l->b, &end) == 3) {
         l->kind = LINE_MODEL;
-    else if (sscanf(text, "fuse %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2 && l->b >= 0 && l->b <= 1)
+        good = true;
+    } else if (sscanf(text, "fuse %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2) {
         l->kind = LINE_FUSE;
-    else if (sscanf(text, "block %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2 && l->b >= 0 && l->b <= INT16_MAX)
+        good = l->b >= 0 && l->b <= 1;
+    } else if (sscanf(text, "block %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2) {
         l->kind = LINE_BLOCK;
-    if (end < 0 || text[end])
+        good = l->b >= 0 && l->b <= INT16_MAX;
+    }
+    if (!good || text[end])
         return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse or block and its values, found \"%.60s\"", text);
     return CYNF_OK;
 }

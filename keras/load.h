@@ -5,9 +5,22 @@
 
 #include "graph/graph.h"
 
+/** One call of one layer, for those who list a model. Strings live during the call back only. */
+typedef struct cynf_load_layer {
+    const char *name, *klass;  /**< of a layer inside nested models: "outer/inner" */
+    const cynf_shape *shape;   /**< of its output; NULL when unknown */
+    int64_t parameters, macs;
+    const char *problem;       /**< NULL, or why it cannot be run: the one-line message */
+} cynf_load_layer;
+
 typedef struct cynf_load_options {
-    int32_t batch;          /**< samples per call; 0: 1 */
+    int32_t batch;          /**< samples per call; 0: 1. A batch that the file fixes wins. */
     const char *weights;    /**< weights-only .h5 that goes with a .json architecture, or NULL */
+    const cynf_shape *shape; /**< sizes for what the file leaves open, one shape per model input (d[0] is ignored), or NULL */
+    int32_t n_shape;
+    /** NULL, or called after each layer; then loading goes on after a problem, so that all are found, and fails at its end with the first. */
+    void (*layer)(void *ctx, const cynf_load_layer *layer);
+    void *layer_ctx;
 } cynf_load_options;
 
 /** The graph is not optimised. On failure text gets one line: file, layer's name and class, found, expected, what to do. */

@@ -18,7 +18,7 @@ typedef struct entry {
     bool known;           /**< its class is in the table */
 } entry;
 
-struct cynf_weights {
+struct cynf_weight_map {
     const cynf_file *f;
     entry *e;
     int32_t n;
@@ -121,8 +121,8 @@ static const class_names *find_class(const cJSON *layer)
 
 /* ---- results ---- */
 
-static void problem(cynf_weights *w, entry *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void problem(cynf_weights *w, entry *e, const char *format, ...)
+static void problem(cynf_weight_map *w, entry *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void problem(cynf_weight_map *w, entry *e, const char *format, ...)
 {
     char text[1024];
     va_list ap;
@@ -133,7 +133,7 @@ static void problem(cynf_weights *w, entry *e, const char *format, ...)
         w->no_memory = true;
 }
 
-static bool push(cynf_weights *w, char ***names, int32_t *n, const char *name, size_t length)
+static bool push(cynf_weight_map *w, char ***names, int32_t *n, const char *name, size_t length)
 {
     char **more = realloc(*names, (size_t)(*n + 1) * sizeof *more);
     if (more)
@@ -147,7 +147,7 @@ static bool push(cynf_weights *w, char ***names, int32_t *n, const char *name, s
 }
 
 /** The names of a layer's weights into e, by its class's line in the table. */
-static void name_weights(cynf_weights *w, entry *e, const class_names *class, const cJSON *config, bool frozen)
+static void name_weights(cynf_weight_map *w, entry *e, const class_names *class, const cJSON *config, bool frozen)
 {
     bool late = frozen;
     for (const char *s = class->weights; *s;) {
@@ -165,7 +165,7 @@ static void name_weights(cynf_weights *w, entry *e, const class_names *class, co
     }
 }
 
-static entry *add(cynf_weights *w, const cJSON *layer, int32_t copy, const char *where)
+static entry *add(cynf_weight_map *w, const cJSON *layer, int32_t copy, const char *where)
 {
     entry *e = w->n & (w->n - 1) ? w->e : realloc(w->e, (w->n ? (size_t)w->n * 2 : 1) * sizeof *e);
     if (e)
@@ -214,7 +214,7 @@ static bool is_there(const cynf_file *f, const char *path)
 }
 
 /** The path of the same-th layer of a class in a list. */
-static void path_in_list(const cynf_weights *w, char path[PATH_CAP], const char *list, const char *class, int same)
+static void path_in_list(const cynf_weight_map *w, char path[PATH_CAP], const char *list, const char *class, int same)
 {
     char own[128], number[16] = "";
     if (same)
@@ -229,10 +229,10 @@ static void path_in_list(const cynf_weights *w, char path[PATH_CAP], const char 
 
 /* ---- the walk ---- */
 
-static void walk(cynf_weights *w, const cJSON *layer, int32_t copy, const char *where, bool frozen, int depth);
+static void walk(cynf_weight_map *w, const cJSON *layer, int32_t copy, const char *where, bool frozen, int depth);
 
 /** What a wrapper holds; below is where .keras has it. */
-static void walk_part(cynf_weights *w, const cJSON *layer, int32_t copy, const char *where, const char *below, bool frozen, int depth)
+static void walk_part(cynf_weight_map *w, const cJSON *layer, int32_t copy, const char *where, const char *below, bool frozen, int depth)
 {
     char path[PATH_CAP];
     snprintf(path, sizeof path, w->archive ? "%s/%s" : "%s", where, below);
@@ -240,7 +240,7 @@ static void walk_part(cynf_weights *w, const cJSON *layer, int32_t copy, const c
         walk(w, layer, copy, path, frozen, depth + 1);
 }
 
-static void walk_list(cynf_weights *w, const cJSON *list, int32_t copy, const char *where, const char *below, bool frozen, int depth)
+static void walk_list(cynf_weight_map *w, const cJSON *list, int32_t copy, const char *where, const char *below, bool frozen, int depth)
 {
     struct { const char *class; int n; } seen[MAX_CLASSES];
     char base[PATH_CAP], path[PATH_CAP];
@@ -262,7 +262,7 @@ static void walk_list(cynf_weights *w, const cJSON *list, int32_t copy, const ch
 }
 
 /** A layer and all inside it, in the order of its flat list of weights. */
-static void walk(cynf_weights *w, const cJSON *layer, int32_t copy, const char *where, bool frozen, int depth)
+static void walk(cynf_weight_map *w, const cJSON *layer, int32_t copy, const char *where, bool frozen, int depth)
 {
     const cJSON *c = config_of(layer), *list = layers_of(layer);
     const char *class = class_of(layer);
@@ -295,7 +295,7 @@ static void walk(cynf_weights *w, const cJSON *layer, int32_t copy, const char *
 /* ---- .keras: dataset of a path ---- */
 
 /** Takes d as the next weight of e; false after a problem. */
-static bool give(cynf_weights *w, entry *e, int32_t i, const cynf_dataset *d, const char *path)
+static bool give(cynf_weight_map *w, entry *e, int32_t i, const cynf_dataset *d, const char *path)
 {
     if (!d)
         problem(w, e, "the file has no dataset %s (weight %s): it is missing or of another model", path, e->w.name[i]);
@@ -305,7 +305,7 @@ static bool give(cynf_weights *w, entry *e, int32_t i, const cynf_dataset *d, co
     return d && !d->note;
 }
 
-static void find_by_path(cynf_weights *w, entry *e)
+static void find_by_path(cynf_weight_map *w, entry *e)
 {
     char path[2 * PATH_CAP];
     int32_t at = 0;
@@ -349,7 +349,7 @@ static const char *join(char text[512], const cynf_name_list *list, const entry 
 }
 
 /** The entries first .. first + n - 1 are one outermost layer, whose group lists its weights. */
-static void find_in_group(cynf_weights *w, int32_t first, int32_t n, const char *layer)
+static void find_in_group(cynf_weight_map *w, int32_t first, int32_t n, const char *layer)
 {
     char group[GROUP_CAP], path[2 * GROUP_CAP], have[512], want[512];
     snprintf(group, sizeof group, "%s%s", w->prefix, layer);
@@ -393,7 +393,7 @@ static void find_in_group(cynf_weights *w, int32_t first, int32_t n, const char 
 typedef struct outer { const char *name; int32_t first, n; bool weighty; } outer;
 
 /** The outermost layers; a Merge at the head of a Keras 1 Sequential holds whole models, whose layers count as outermost. */
-static int32_t collect(cynf_weights *w, const cJSON *list, outer *o, int32_t n, bool frozen, int depth)
+static int32_t collect(cynf_weight_map *w, const cJSON *list, outer *o, int32_t n, bool frozen, int depth)
 {
     for (const cJSON *l = list->child; l && !w->no_memory; l = l->next) {
         const bool merge = !strcmp(class_of(l), "Merge") && layers_of(l) && depth < MAX_DEPTH;
@@ -426,13 +426,13 @@ static int32_t count_outer(const cJSON *list, int depth)
     return n;
 }
 
-static const cynf_name_list *weight_names(const cynf_weights *w, const char *layer)
+static const cynf_name_list *weight_names(const cynf_weight_map *w, const char *layer)
 {
     char group[GROUP_CAP];
     return (size_t)snprintf(group, sizeof group, "%s%s", w->prefix, layer) < sizeof group ? cynf_file_list(w->f, group, "weight_names") : NULL;
 }
 
-static void find_in_groups(cynf_weights *w, const cJSON *layers, const cynf_name_list *names, bool frozen)
+static void find_in_groups(cynf_weight_map *w, const cJSON *layers, const cynf_name_list *names, bool frozen)
 {
     outer *o = calloc((size_t)count_outer(layers, 0) + 1, sizeof *o);
     if (!o) {
@@ -469,12 +469,12 @@ static int by_layer(const void *a, const void *b)
     return p != q ? (p > q) - (p < q) : x->copy - y->copy;
 }
 
-cynf_status cynf_weights_open(cynf_weights **out, const cynf_file *f, const cJSON *model, char *text, size_t cap)
+cynf_status cynf_weights_open(cynf_weight_map **out, const cynf_file *f, const cJSON *model, char *text, size_t cap)
 {
     const cJSON *layers = layers_of(model);
     const bool frozen = !is_true(config_of(model), "trainable", true);
     const cynf_name_list *names = cynf_file_list(f, "model_weights", "layer_names");
-    cynf_weights *w = calloc(1, sizeof *w);
+    cynf_weight_map *w = calloc(1, sizeof *w);
     if (!w)
         return CYNF_ENOMEM;
     w->f = f;
@@ -510,9 +510,9 @@ cynf_status cynf_weights_open(cynf_weights **out, const cynf_file *f, const cJSO
     return CYNF_OK;
 }
 
-void cynf_weights_free(cynf_weights **weights)
+void cynf_weights_free(cynf_weight_map **weights)
 {
-    cynf_weights *w = *weights;
+    cynf_weight_map *w = *weights;
     *weights = NULL;
     for (int32_t i = 0; w && i < w->n; i++) {
         for (int32_t k = 0; k < w->e[i].w.n; k++)
@@ -527,7 +527,7 @@ void cynf_weights_free(cynf_weights **weights)
     free(w);
 }
 
-const cynf_layer_weights *cynf_weights_of(const cynf_weights *w, const cJSON *layer, int32_t copy)
+const cynf_layer_weights *cynf_weights_of(const cynf_weight_map *w, const cJSON *layer, int32_t copy)
 {
     const entry key = {.w = {.layer = layer, .copy = copy}};
     const entry *e = w->n ? bsearch(&key, w->e, (size_t)w->n, sizeof key, by_layer) : NULL;

@@ -31,14 +31,14 @@ typedef struct cynf_layer_weights {
     char *problem;             /**< NULL, or what is wrong: "lists 1 weight (kernel), expected 2 (kernel, bias)"; then n is 0 */
 } cynf_layer_weights;
 
-typedef struct cynf_weights cynf_weights;
+typedef struct cynf_weight_map cynf_weight_map;
 
 /**
  * model is the parsed architecture: {"class_name", "config"} or a bare functional config; f and model must outlive *out. What is wrong with one layer
  * is said in its problem, so that an unsupported class can be named first. Errors: CYNF_EFORMAT (no weights in the file), CYNF_ENOMEM; text as in file.h.
  */
-cynf_status cynf_weights_open(cynf_weights **out, const cynf_file *f, const cJSON *model, char *text, size_t cap);
-void cynf_weights_free(cynf_weights **w);
+cynf_status cynf_weights_open(cynf_weight_map **out, const cynf_file *f, const cJSON *model, char *text, size_t cap);
+void cynf_weights_free(cynf_weight_map **w);
 
 /**
  * layer is the {"class_name", "config"} node anywhere inside model: an entry of "layers", or the "layer", "cell", "cells" entry of a wrapper's config.
@@ -46,7 +46,7 @@ void cynf_weights_free(cynf_weights **w);
  * copy is 1 for the backward half of a Bidirectional (its "backward_layer", or its "layer" when there is none, and the cells inside), else 0.
  * Never NULL for a node of model; a layer without weights has n = 0.
  */
-const cynf_layer_weights *cynf_weights_of(const cynf_weights *w, const cJSON *layer, int32_t copy);
+const cynf_layer_weights *cynf_weights_of(const cynf_weight_map *w, const cJSON *layer, int32_t copy);
 /** The weight of that name, NULL when the layer has none. */
 const cynf_dataset *cynf_weight(const cynf_layer_weights *l, const char *name);
 

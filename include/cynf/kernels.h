@@ -242,7 +242,11 @@ typedef struct cynf_reduce {
 
 typedef enum cynf_softmax_kind { CYNF_SOFTMAX, CYNF_LOG_SOFTMAX, CYNF_SPARSEMAX } cynf_softmax_kind;
 
-/** Over each of rows contiguous rows of len elements; row i at i*x_rs and i*y_rs. Softmax subtracts the row's maximum first. */
+/**
+ * Over each of rows contiguous rows of len elements; row i at i*x_rs and i*y_rs. Softmax subtracts the row's maximum first.
+ * Sparsemax is Keras' one, which is not the paper's: y = max(x - t, 0), t = (S - 1) / k, where with the row sorted downwards to z and c_j = z_1 + ... + z_j,
+ * k counts the j with z_j > (c_j - 1) / j and S is the sum of c_j over these j (the paper takes c_k).
+ */
 typedef struct cynf_softmax {
     int32_t kind, rows, len, x_rs, y_rs;
 } cynf_softmax;

@@ -4,5 +4,6 @@
 #include "kernels/conv2d/conv2d_f32.inc"
 #undef CYNF_ALGO
 
+#include "kernels/conv2d/fft.h"
 #include "kernels/conv2d/winograd.h"
 #include "kernels/conv2d/direct.h"

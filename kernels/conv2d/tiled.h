@@ -5,21 +5,23 @@
 
 #include "kernels/conv2d/tiled_layout.h"
 #include "kernels/gemm/microkernel.h"
+#include "kernels/patch.h"
 
 /** What is given to a unit. A stage that only transforms has no panels, one that only multiplies has no tiles. */
 typedef struct conv2d_tiled_unit {
-    float *v, *m;         /**< V of the block, M */
+    float *v, *m, *scratch; /**< V of the block, M, what the transform needs */
     int first, rows;      /**< the block's first tile and number of tiles */
     int t0, t1, p0, p1;   /**< tiles to transform (within the block) and panels to multiply and transform back */
 } conv2d_tiled_unit;
 
 static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_conv2d *g, const cynf_tiling *l, int group, int stage, const cynf_args *a, int thread, int u)
 {
-    float *const private = cynf_private(a, conv2d_tiling_shared(l), conv2d_tiling_private(l), thread), *const v = l->shared ? a->workspace : private + l->m_bytes / 4;
+    float *const m = cynf_private(a, conv2d_tiling_shared(l), conv2d_tiling_private(l), thread), *const scratch = m + l->m_bytes / 4;
+    float *const v = l->shared ? a->workspace : scratch + l->scratch_bytes / 4;
     const bool transform = l->shared && stage == 0;
     const int block = !l->shared ? u : transform ? u * group / l->tb : u % l->blocks;
     const int rows = conv2d_tiling_rows(g, l, block);
-    conv2d_tiled_unit r = {l->shared ? v + block * l->v_block : v, private, block * l->tb, rows, 0, rows, 0, l->panels};
+    conv2d_tiled_unit r = {l->shared ? v + block * l->v_block : v, m, scratch, block * l->tb, rows, 0, rows, 0, l->panels};
     if (transform) {
         r.t0 = u * group - r.first;
         r.t1 = r.t0 + group;
@@ -74,37 +76,15 @@ static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_t
     }
 }
 
-/**
- * The last step of output channels c ... c + VL of tile i: bias, residual, activation and store of those pixels that the image has. Pixel (y, x) of
- * the tile is the vector at out + y*rs + x*ps.
- */
-static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const float *bias, const float *out, ptrdiff_t rs, ptrdiff_t ps,
+/** The last step of tile i, output channels c ... c + VL: bias, residual, activation and store of the pixels that the image has; see cynf_patch_store. */
+static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const float *bias, const float *patch, ptrdiff_t rs, ptrdiff_t ps,
     const cynf_args *a)
 {
-    const int image = i / l->rows, q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx, n = g->oc - c < VL ? g->oc - c : VL;
-    const int h = g->oh - oy < l->sy ? g->oh - oy : l->sy, w = g->ow - ox < l->sx ? g->ow - ox : l->sx;
-    if (q >= l->tiles)
-        return;
-    const vf b = vf_load(bias);
-    float *const y0 = a->y + image * (ptrdiff_t)g->y.ns + oy * (ptrdiff_t)g->y.rs + ox * (ptrdiff_t)g->y.ps + cynf_channel(&g->y, c);
-    const float *r0 = NULL;
-    if (g->e.residual)
-        r0 = a->x[1] + image * (ptrdiff_t)g->r.ns + oy * (ptrdiff_t)g->r.rs + ox * (ptrdiff_t)g->r.ps + cynf_channel(&g->r, c);
-    for (int y = 0; y < h; y++)
-#pragma GCC unroll 1
-        for (int x = 0; x < w; x++) {
-            vf acc = vf_add(vf_load(out + y * rs + x * ps), b);
-            if (g->e.residual) {
-                const float *r = r0 + y * (ptrdiff_t)g->r.rs + x * (ptrdiff_t)g->r.ps;
-                acc = vf_add(acc, n == VL ? vf_load(r) : vf_loadn(r, n));
-            }
-            acc = cynf_activate(acc, &g->e);
-            float *p = y0 + y * (ptrdiff_t)g->y.rs + x * (ptrdiff_t)g->y.ps;
-            if (n == VL)
-                vf_store(p, acc);
-            else
-                vf_storen(p, acc, n);
-        }
+    const int image = i / l->rows, q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx;
+    if (q < l->tiles)
+        cynf_patch_store(patch, rs, ps, bias + c, g->oh - oy < l->sy ? g->oh - oy : l->sy, g->ow - ox < l->sx ? g->ow - ox : l->sx,
+            g->oc - c < VL ? g->oc - c : VL, &g->e, g->e.residual ? a->x[1] + cynf_pixel(&g->r, image, oy, ox, c) : NULL, &g->r,
+            a->y + cynf_pixel(&g->y, image, oy, ox, c), &g->y);
 }
 
 #endif

@@ -28,10 +28,10 @@ typedef struct cynf_tiling {
     int32_t tb, blocks, panels, nr, kp;
     bool shared;
     ptrdiff_t vs, v_block;            /**< elements from slab to slab (an odd number of cache lines) and from block to block of V */
-    size_t m_bytes;
+    size_t m_bytes, scratch_bytes;    /**< of a thread; scratch: what a transform needs besides */
 } cynf_tiling;
 
-static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group)
+static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group, size_t scratch_bytes)
 {
     const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic, t.v), tx = CYNF_CEIL_DIV(g->ow, sx), tiles = CYNF_CEIL_DIV(g->oh, sy) * tx;
     const int rows = CYNF_ROUND_UP(tiles, group), all = g->n * rows;
@@ -42,6 +42,7 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
         .slabs = slabs, .sy = sy, .sx = sx, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = CYNF_CEIL_DIV(g->oc, nr), .nr = nr,
         .kp = kp, .shared = v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
         .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
+        .scratch_bytes = scratch_bytes,
     };
 }
 
@@ -59,7 +60,7 @@ static CYNF_INLINE size_t conv2d_tiling_shared(const cynf_tiling *l)
 
 static CYNF_INLINE size_t conv2d_tiling_private(const cynf_tiling *l)
 {
-    return l->m_bytes + (l->shared ? 0 : (size_t)l->v_block * 4);
+    return l->m_bytes + l->scratch_bytes + (l->shared ? 0 : (size_t)l->v_block * 4);
 }
 
 static CYNF_INLINE size_t conv2d_tiling_packed(const cynf_conv2d *g, const cynf_tiling *l)

@@ -65,11 +65,7 @@ static CYNF_INLINE void winograd_forward(const cynf_conv2d *g, const cynf_tiling
         if (inside && n == VL) {
             p += iy * rs + ix * ps;
         } else { /* padding and missing lanes become zeros in a copy */
-            for (int y = 0; y < e; y++)
-                for (int z = 0; z < e; z++) {
-                    const bool in = iy + y >= 0 && iy + y < g->h && ix + z >= 0 && ix + z < g->w;
-                    vf_store(patch + (y * e + z) * VL, in ? vf_loadn(p + (iy + y) * rs + (ix + z) * ps, n) : vf_zero());
-                }
+            cynf_patch_load(p, &g->x, g->h, g->w, iy, ix, e, n, patch, e * VL, VL);
             p = patch;
             rs = e * VL;
             ps = VL;
@@ -131,7 +127,7 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *g, cynf_tile t, const
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
                     float out[16 * VL];
                     winograd_inverse(&l, m, w.m + (ptrdiff_t)i * l.slabs * l.nr + c, out);
-                    conv2d_tiled_store(g, &l, w.first + i, p * l.nr + c, bias + p * l.nr + c, out, m * VL, VL, a);
+                    conv2d_tiled_store(g, &l, w.first + i, p * l.nr + c, bias, out, m * VL, VL, a);
                 }
         }
     }

@@ -7,7 +7,7 @@
 
 static CYNF_INLINE cynf_tiling conv2d_winograd_tiling(const cynf_conv2d *g, cynf_tile t, int m)
 {
-    return conv2d_tiling(g, t, (m + 2) * (m + 2), m, m, 1);
+    return conv2d_tiling(g, t, (m + 2) * (m + 2), m, m, 1, 0);
 }
 
 /**

@@ -14,22 +14,23 @@ static bool supports(const void *g, cynf_tile t)
 static size_t units(const void *g, cynf_tile t, int stage)
 {
     (void)t, (void)stage;
-    return copy_strided_units(g);
+    const cynf_nd nd = copy_strided_space(g);
+    return cynf_nd_units(&nd);
 }
 
 static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
-    const cynf_copy c = copy_strided_collapse(g);
-    const int inner = c.rank - 1, cols = c.dims[inner];
+    const cynf_nd c = copy_strided_space(g);
+    const int inner = c.rank - 1, rows = c.dims[inner - 1], cols = c.dims[inner];
     double n = 1;
     for (int i = 0; i < c.rank; i++)
         n *= c.dims[i];
     /* Vector operations: a load and a store each for rows, twice as many for a transposition; element by element otherwise. */
     double ops = 2 * n;
-    if (c.ys[inner] == 1 && c.xs[inner] <= 1)
+    if (c.s[0][inner] == 1 && c.s[1][inner] <= 1)
         ops = 2 * n / cols * CYNF_CEIL_DIV(cols, t.v);
-    else if (c.ys[inner] == 1 && c.xs[inner - 1] == 1)
-        ops = 4 * n / cols / c.dims[inner - 1] * CYNF_CEIL_DIV(cols, t.v) * CYNF_ROUND_UP(c.dims[inner - 1], t.v);
+    else if (c.s[0][inner] == 1 && c.s[1][inner - 1] == 1)
+        ops = 4 * n / cols / rows * CYNF_CEIL_DIV(cols, t.v) * CYNF_ROUND_UP(rows, t.v);
     const double compute = cynf_vector_seconds(m, isa, ops), memory = cynf_stream_seconds(m, 8 * n);
     return 1e-7 + (compute > memory ? compute : memory);
 }

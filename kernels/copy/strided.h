@@ -59,44 +59,26 @@ static CYNF_INLINE void copy_transposed(const float *x, ptrdiff_t xs, float *y, 
 static CYNF_INLINE void copy_strided(const cynf_copy *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)t, (void)stage, (void)thread;
-    const cynf_copy c = copy_strided_collapse(g);
-    const copy_strided_blocks b = copy_strided_block(&c);
-    const int outer = c.rank - 2;
-    const ptrdiff_t xr = c.xs[outer], xc = c.xs[outer + 1], yr = c.ys[outer], yc = c.ys[outer + 1];
-    int32_t idx[CYNF_MAX_DIMS];
-    size_t rest = begin / (size_t)(b.down * b.across);
-    for (int i = outer - 1; i >= 0; i--) {
-        idx[i] = (int32_t)(rest % (size_t)c.dims[i]);
-        rest /= (size_t)c.dims[i];
-    }
-    int block = (int)(begin % (size_t)(b.down * b.across));
-    for (size_t u = begin; u < end; u++) {
-        const int r0 = block / b.across * b.rows, c0 = block % b.across * b.cols;
-        const int rows = c.dims[outer] - r0 < b.rows ? c.dims[outer] - r0 : b.rows;
-        const int cols = c.dims[outer + 1] - c0 < b.cols ? c.dims[outer + 1] - c0 : b.cols;
-        const float *x = a->x[0] + r0 * xr + c0 * xc;
-        float *y = a->y + r0 * yr + c0 * yc;
-        for (int i = 0; i < outer; i++) {
-            x += (ptrdiff_t)idx[i] * c.xs[i];
-            y += (ptrdiff_t)idx[i] * c.ys[i];
-        }
+    const cynf_nd nd = copy_strided_space(g);
+    const ptrdiff_t xr = nd.s[1][nd.rank - 2], xc = nd.s[1][nd.rank - 1], yr = nd.s[0][nd.rank - 2], yc = nd.s[0][nd.rank - 1];
+    if (begin == end)
+        return;
+    cynf_nd_walk walk = cynf_nd_seek(&nd, begin);
+    for (size_t u = begin; u < end; u++, cynf_nd_next(&nd, &walk)) {
+        const float *x = a->x[0] + walk.at[1];
+        float *y = a->y + walk.at[0];
         if (yc == 1 && xc == 1) {
-            for (int r = 0; r < rows; r++)
-                copy_row(x + r * xr, y + r * yr, cols);
+            for (int r = 0; r < walk.rows; r++)
+                copy_row(x + r * xr, y + r * yr, walk.cols);
         } else if (yc == 1 && xc == 0) {
-            for (int r = 0; r < rows; r++)
-                copy_fill(x[r * xr], y + r * yr, cols);
+            for (int r = 0; r < walk.rows; r++)
+                copy_fill(x[r * xr], y + r * yr, walk.cols);
         } else if (yc == 1 && xr == 1) {
-            copy_transposed(x, xc, y, yr, rows, cols);
+            copy_transposed(x, xc, y, yr, walk.rows, walk.cols);
         } else {
-            for (int r = 0; r < rows; r++)
-                for (int i = 0; i < cols; i++)
+            for (int r = 0; r < walk.rows; r++)
+                for (int i = 0; i < walk.cols; i++)
                     y[r * yr + i * yc] = x[r * xr + i * xc];
-        }
-        if (++block == b.down * b.across) {
-            block = 0;
-            for (int i = outer - 1; i >= 0 && ++idx[i] == c.dims[i]; i--)
-                idx[i] = 0;
         }
     }
 }

@@ -243,16 +243,17 @@ static const char *run_case(run *r, const test_case *c, const cynf_kernel *k, bo
 
 /* ---- the verdict ---- */
 
-/** What the activation's own rounding may be measured by, where its result is a difference of larger terms. */
+/** What the activation's own rounding may be measured by: the largest term on its way. Negative: it is exact. */
 static double activation_magnitude(double x, const cynf_epilogue *e)
 {
+    const double y = fabs(test_activate(x, e));
     switch ((cynf_act)e->act) {
-    case CYNF_ACT_LINEAR: case CYNF_ACT_RELU: case CYNF_ACT_CLIP: case CYNF_ACT_ABS: case CYNF_ACT_NEG: return 0;
-    case CYNF_ACT_TANH_SHRINK: case CYNF_ACT_SQUAREPLUS: case CYNF_ACT_GELU: case CYNF_ACT_GELU_TANH: return fabs(x);
+    case CYNF_ACT_LINEAR: case CYNF_ACT_RELU: case CYNF_ACT_CLIP: case CYNF_ACT_ABS: case CYNF_ACT_NEG: return -1;
+    case CYNF_ACT_TANH_SHRINK: case CYNF_ACT_SQUAREPLUS: case CYNF_ACT_GELU: case CYNF_ACT_GELU_TANH: case CYNF_ACT_HARD_SILU: return y + fabs(x);
     case CYNF_ACT_SOFT_SHRINK: case CYNF_ACT_SPARSE_PLUS: case CYNF_ACT_SPARSE_SIGMOID: return 1 + fabs(x);
     case CYNF_ACT_GENERAL_RELU: return fabs(e->a) * (fabs(x) + fabs(e->b));
     case CYNF_ACT_AFFINE: case CYNF_ACT_HARD_SIGMOID: return fabs(e->a * x) + fabs(e->b);
-    default: return fabs(test_activate(x, e));
+    default: return y;
     }
 }
 
@@ -274,31 +275,49 @@ static double tile_error_of(const test_case *c, const cynf_kernel *k)
     return roundings * (EPS * x * w + FLT_TRUE_MIN);
 }
 
+/** Widens [lo, hi] by the activation of x; NaN is reported, not kept. */
+static void widen(double x, const cynf_epilogue *e, double *lo, double *hi, bool *nan)
+{
+    const double y = test_activate(x, e);
+    *nan |= isnan(y);
+    *lo = fmin(*lo, y);
+    *hi = fmax(*hi, y);
+}
+
 /** Whether got is within the bound of element i; the bounds are returned for the message. */
 static bool within(const test_case *c, double tile_error, size_t i, float got, double *lo, double *hi)
 {
     const cynf_epilogue *e = epilogue(&c->p);
     const double acc = c->expect.acc[i], n = c->expect.terms;
     const double at = test_activate(acc, e);
+    bool nan = isnan(at);
     *lo = *hi = at;
-    if (isnan(at) || isinf(at))
-        return isnan(at) ? isnan(got) : got == (float)at;
-    if (isnan(got))
-        return false;
-    if (isfinite(acc)) {
-        /* gamma(n) scale, and the absolute error of results that underflow. */
-        const double delta = tile_error + (n > 0 ? n * EPS / (1 - n * EPS) * c->expect.scale[i] + n * FLT_TRUE_MIN : 0);
-        const double a = test_activate(acc - delta, e), b = test_activate(acc + delta, e);
-        *lo = fmin(at, fmin(a, b));
-        *hi = fmax(at, fmax(a, b));
+    if (isfinite(acc) && (n > 0 || tile_error > 0)) {
+        /* The image of acc +- gamma(n) scale, to which comes the absolute error of results that underflow. */
+        const double delta = tile_error + n * EPS / (1 - n * EPS) * c->expect.scale[i] + n * FLT_TRUE_MIN;
+        for (int k = -4; k <= 4; k++)
+            widen(acc + delta * k / 4, e, lo, hi, &nan);
+        if (fabs(acc) <= delta) {
+            widen(0.0, e, lo, hi, &nan);
+            widen(-0.0, e, lo, hi, &nan);
+        }
+        if (e->act == CYNF_ACT_SIN || e->act == CYNF_ACT_COS) { /* not monotonic at any scale */
+            *lo -= delta;
+            *hi += delta;
+        }
     }
+    if (isnan(got))
+        return nan;
     const double magnitude = isfinite(acc) ? activation_magnitude(acc, e) : fabs(at);
-    if (magnitude > 0) {
-        const double slack = ACTIVATION_ULPS * (2 * EPS * magnitude + FLT_TRUE_MIN);
+    if (magnitude >= 0 && isfinite(magnitude)) {
+        const double slack = ACTIVATION_ULPS * (2 * EPS * magnitude + FLT_TRUE_MIN * (isfinite(acc) ? 1 + fabs(acc) : 1));
         *lo -= slack;
         *hi += slack;
     }
-    return got >= *lo && (got <= *hi || *hi > FLT_MAX);
+    /* What exceeds float may be infinite. */
+    *lo = *lo > FLT_MAX ? FLT_MAX : *lo < -FLT_MAX ? -INFINITY : *lo;
+    *hi = *hi < -FLT_MAX ? -FLT_MAX : *hi > FLT_MAX ? INFINITY : *hi;
+    return (double)got >= *lo && (double)got <= *hi;
 }
 
 typedef struct kernel_state {

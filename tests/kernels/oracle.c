@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** What the oracles and geometries of all operations share: random numbers, strides, views, activations in double precision. */
+#include <float.h>
 #include <math.h>
 
 #include "harness.h"
@@ -59,8 +60,10 @@ cynf_view test_view(test_rng *r, int n, int h, int w, int c)
 
 cynf_epilogue test_epilogue(test_rng *r)
 {
-    static const cynf_act acts[] = {CYNF_ACT_LINEAR, CYNF_ACT_RELU, CYNF_ACT_CLIP, CYNF_ACT_LEAKY_RELU};
-    return (cynf_epilogue){.act = (int32_t)acts[test_int(r, 0, 3)], .a = test_float(r, 0.1f, 0.5f), .b = test_float(r, 0.5f, 1), .c = test_float(r, 1, 6)};
+    /* Mostly the common ones. */
+    static const cynf_act common[] = {CYNF_ACT_LINEAR, CYNF_ACT_RELU, CYNF_ACT_CLIP, CYNF_ACT_LEAKY_RELU, CYNF_ACT_SIGMOID, CYNF_ACT_SILU};
+    const int act = test_one_in(r, 3) ? test_int(r, 0, CYNF_ACT_COUNT - 1) : (int)common[test_int(r, 0, 5)];
+    return (cynf_epilogue){.act = act, .a = test_float(r, 0.1f, 0.5f), .b = test_float(r, 0.5f, 1), .c = test_float(r, 1, 6)};
 }
 
 size_t test_at(const cynf_view *v, int n, int h, int w, int c)
@@ -120,7 +123,7 @@ double test_activate(double x, const cynf_epilogue *e)
     case CYNF_ACT_TANH_SHRINK: return x - tanh(x);
     case CYNF_ACT_SPARSE_PLUS: return x <= -1 ? 0 : x < 1 ? (x + 1) * (x + 1) / 4 : x;
     case CYNF_ACT_SPARSE_SIGMOID: return clip((x + 1) / 2, 0, 1);
-    case CYNF_ACT_SQUAREPLUS: return (x + sqrt(x * x + a)) / 2;
+    case CYNF_ACT_SQUAREPLUS: return x * x > FLT_MAX ? x + INFINITY : (x + sqrt(x * x + a)) / 2; /* Keras' square is a float, too */
     case CYNF_ACT_THRESHOLD: return x > a ? x : b;
     case CYNF_ACT_AFFINE: return a * x + b;
     case CYNF_ACT_ABS: return fabs(x);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/** Config getters, weights and tensor helpers that the lowerings of all families share. */
+#include "keras/layers/layer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- config ------------------------------------------------------------------------------------------------------------- */
+
+const cJSON *cynf_cfg(const cynf_lower *c, const char *keys)
+{
+    char key[64];
+    while (*keys) {
+        const size_t n = strcspn(keys, "|");
+        memcpy(key, keys, n);
+        key[n] = 0;
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->config, key);
+        if (v && !cJSON_IsNull(v))
+            return v;
+        keys += n + (keys[n] == '|');
+    }
+    return NULL;
+}
+
+/* The newest of the alternative names, for messages. */
+static int newest(const char *keys)
+{
+    return (int)strcspn(keys, "|");
+}
+
+static void missing(cynf_lower *c, const char *keys)
+{
+    cynf_graph_fail(c->g, CYNF_EFORMAT, "its config has no %.*s", newest(keys), keys);
+}
+
+bool cynf_cfg_bool(cynf_lower *c, const char *keys, bool absent)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    if (v && !cJSON_IsBool(v))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is not true or false", newest(keys), keys);
+    return v ? cJSON_IsTrue(v) : absent;
+}
+
+double cynf_cfg_number(cynf_lower *c, const char *keys, double absent)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    if (v && (!cJSON_IsNumber(v) || !isfinite(v->valuedouble))) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is not a finite number", newest(keys), keys);
+        return absent;
+    }
+    return v ? v->valuedouble : absent;
+}
+
+static bool to_int(cynf_lower *c, const char *keys, const cJSON *v, int32_t min, int32_t *out)
+{
+    if (!cJSON_IsNumber(v))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is not a number, expected a whole number of at least %d", newest(keys), keys, min);
+    else if (!(v->valuedouble >= min && v->valuedouble <= INT32_MAX) || v->valuedouble != floor(v->valuedouble))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is %g, out of range: expected a whole number of at least %d", newest(keys), keys, v->valuedouble, min);
+    else {
+        *out = (int32_t)v->valuedouble;
+        return true;
+    }
+    return false;
+}
+
+int32_t cynf_cfg_int(cynf_lower *c, const char *keys, int32_t min, int32_t absent)
+{
+    int32_t v = min;
+    cynf_cfg_ints(c, keys, 1, &v, min, absent);
+    return v;
+}
+
+bool cynf_cfg_ints(cynf_lower *c, const char *keys, int n, int32_t *out, int32_t min, int32_t absent)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    for (int i = 0; i < n; i++)
+        out[i] = absent == CYNF_REQUIRED ? min : absent;
+    if (!v) {
+        if (absent == CYNF_REQUIRED)
+            missing(c, keys);
+        return absent != CYNF_REQUIRED;
+    }
+    const int len = cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 1;
+    if (len != 1 && len != n) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s has %d elements, expected %d", newest(keys), keys, len, n);
+        return false;
+    }
+    const cJSON *e = cJSON_IsArray(v) ? v->child : v;
+    for (int i = 0; i < n; i++, e = len == 1 ? e : e->next)
+        if (!to_int(c, keys, e, min, &out[i]))
+            return false;
+    return true;
+}
+
+const char *cynf_cfg_text(cynf_lower *c, const char *keys)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    if (v && !cJSON_IsString(v))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is not a string", newest(keys), keys);
+    return v ? cJSON_GetStringValue(v) : NULL;
+}
+
+uint32_t cynf_cfg_axes(cynf_lower *c, const cJSON *axes, int rank)
+{
+    uint32_t mask = 0;
+    const cJSON *e = cJSON_IsArray(axes) ? axes->child : axes;
+    for (; e; e = cJSON_IsArray(axes) ? e->next : NULL) {
+        int32_t a = 0;
+        if (!to_int(c, "axis", e, -rank, &a))
+            return 0;
+        a = a < 0 ? a + rank : a;
+        if (a >= rank) {
+            cynf_graph_fail(c->g, CYNF_EFORMAT, "axis %d is out of range for an input of rank %d", a, rank);
+            return 0;
+        }
+        mask |= 1u << a;
+    }
+    if (!mask)
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "axis is empty or missing");
+    return mask;
+}
+
+static int32_t flatten_numbers(const cJSON *v, float *out, int32_t n, int32_t cap)
+{
+    if (cJSON_IsNumber(v)) {
+        if (n < cap)
+            out[n] = (float)v->valuedouble;
+        return n < cap ? n + 1 : -1;
+    }
+    if (!cJSON_IsArray(v))
+        return -1;
+    const cJSON *e;
+    cJSON_ArrayForEach(e, v)
+        if (n >= 0)
+            n = flatten_numbers(e, out, n, cap);
+    return n;
+}
+
+int32_t cynf_cfg_floats(cynf_lower *c, const char *keys, float *out, int32_t cap)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    if (cJSON_IsObject(v)) /* {"class_name": "__numpy__" or "__tensor__", "config": {"value": ...}} */
+        v = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, "config"), "value");
+    const int32_t n = v ? flatten_numbers(v, out, 0, cap) : 0;
+    if (n < 0)
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "%.*s is not a list of at most %d numbers", newest(keys), keys, cap);
+    return n;
+}
+
+bool cynf_cfg_channels_first(cynf_lower *c)
+{
+    const char *f = cynf_cfg_text(c, "data_format|dim_ordering");
+    const bool first = f && (!strcmp(f, "channels_first") || !strcmp(f, "th"));
+    if (f && !first && strcmp(f, "channels_last") && strcmp(f, "tf") && strcmp(f, "default"))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "data_format is \"%s\", expected channels_last or channels_first", f);
+    return first;
+}
+
+cynf_padding cynf_cfg_padding(cynf_lower *c, bool causal)
+{
+    const char *p = cynf_cfg_text(c, "padding|border_mode");
+    if (!p || !strcmp(p, "valid"))
+        return CYNF_PAD_VALID;
+    if (!strcmp(p, "same"))
+        return CYNF_PAD_SAME;
+    if (!causal || strcmp(p, "causal"))
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "padding is \"%s\", expected valid%s", p, causal ? ", same or causal" : " or same");
+    return CYNF_PAD_CAUSAL;
+}
+
+/* ---- weights ------------------------------------------------------------------------------------------------------------ */
+
+static const cynf_dataset *find_weight(const cynf_lower *c, const char *names)
+{
+    char name[64];
+    while (*names) {
+        const size_t n = strcspn(names, "|");
+        memcpy(name, names, n);
+        name[n] = 0;
+        const cynf_dataset *d = cynf_weight(c->weights, name);
+        if (d)
+            return d;
+        names += n + (names[n] == '|');
+    }
+    return NULL;
+}
+
+const float *cynf_layer_data(cynf_lower *c, const char *names, const cynf_shape *s)
+{
+    if (c->g->status)
+        return NULL;
+    const char *where = c->weights && c->weights->where ? c->weights->where : "the file";
+    if (!c->weights || c->weights->problem) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "its weights (%s): %s", where, c->weights ? c->weights->problem : "not found");
+        return NULL;
+    }
+    const cynf_dataset *d = find_weight(c, names);
+    if (!d) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "weight \"%.*s\" is missing in %s", newest(names), names, where);
+        return NULL;
+    }
+    if (!d->data) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "weight \"%s\" %s", d->path, d->note ? d->note : "could not be read");
+        return NULL;
+    }
+    cynf_shape found = {d->rank < CYNF_MAX_DIMS ? d->rank : CYNF_MAX_DIMS, {0}};
+    bool fits = d->rank == s->rank;
+    for (int i = 0; i < found.rank; i++) {
+        found.d[i] = d->dim[i] > INT32_MAX ? INT32_MAX : (int32_t)d->dim[i];
+        fits = fits && d->dim[i] == s->d[i];
+    }
+    if (!fits) {
+        char a[96], b[96];
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "weight \"%s\" has shape %s, expected %s", d->path, cynf_shape_text(&found, a, sizeof a), cynf_shape_text(s, b, sizeof b));
+        return NULL;
+    }
+    c->parameters += (int64_t)cynf_shape_elems(s);
+    return d->data;
+}
+
+cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_shape *s)
+{
+    const float *data = cynf_layer_data(c, names, s);
+    return data ? cynf_g_const(c->g, s, data) : CYNF_NO_TENSOR;
+}
+
+cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n)
+{
+    return cynf_cfg_bool(c, "use_bias|bias", true) ? cynf_layer_weight(c, "bias", &(cynf_shape){1, {n}}) : CYNF_NO_TENSOR;
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------------ */
+
+cynf_shape cynf_shape_of(const cynf_lower *c, cynf_tensor_id t)
+{
+    return t < 0 ? (cynf_shape){0} : c->g->t[t].shape;
+}
+
+cynf_tensor_id cynf_channels_last(cynf_lower *c, cynf_tensor_id x)
+{
+    const int r = cynf_shape_of(c, x).rank;
+    int32_t perm[CYNF_MAX_DIMS] = {0};
+    for (int i = 1; i < r; i++)
+        perm[i] = i == r - 1 ? 1 : i + 1;
+    return cynf_g_transpose(c->g, x, perm);
+}
+
+cynf_tensor_id cynf_channels_first(cynf_lower *c, cynf_tensor_id x)
+{
+    const int r = cynf_shape_of(c, x).rank;
+    int32_t perm[CYNF_MAX_DIMS] = {0};
+    for (int i = 1; i < r; i++)
+        perm[i] = i == 1 ? r - 1 : i - 1;
+    return cynf_g_transpose(c->g, x, perm);
+}
+
+cynf_tensor_id cynf_scale_shift(cynf_lower *c, cynf_tensor_id x, const cynf_shape *s, const float *scale, const float *shift)
+{
+    return cynf_g_muladd(c->g, x, cynf_g_const(c->g, s, scale), cynf_g_const(c->g, s, shift));
+}
+
+bool cynf_image_in(cynf_lower *c, int n, cynf_image *out)
+{
+    *out = (cynf_image){.n = n, .first = cynf_cfg_channels_first(c), .given = cynf_shape_of(c, c->in[0]), .x = c->in[0]};
+    cynf_shape s = out->given;
+    if (s.rank < n + 2 || (out->first && s.rank > n + 2)) {
+        char a[96];
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "input of shape %s, expected %d dimensions", cynf_shape_text(&s, a, sizeof a), n + 2);
+        return false;
+    }
+    if (out->first) {
+        out->x = cynf_channels_last(c, out->x);
+        s = cynf_shape_of(c, out->x);
+    }
+    cynf_shape im = {0};
+    im.d[im.rank++] = 1;
+    for (int i = 0; i < s.rank - n - 1; i++)
+        im.d[0] *= s.d[i];
+    if (n == 1)
+        im.d[im.rank++] = 1;
+    for (int i = s.rank - n - 1; i < s.rank; i++)
+        im.d[im.rank++] = s.d[i];
+    out->channels = im.d[im.rank - 1];
+    out->x = cynf_g_reshape(c->g, out->x, &im);
+    return !c->g->status;
+}
+
+cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_id y, const cJSON *activation)
+{
+    const cynf_shape s = cynf_shape_of(c, y);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
+    const bool early = cynf_activation_pointwise(activation); /* next to the convolution, where it can be fused */
+    if (early)
+        y = cynf_activate(c, y, activation);
+    cynf_shape o = {0};
+    for (int i = 0; i < im->given.rank - im->n - 1; i++)
+        o.d[o.rank++] = im->given.d[i];
+    for (int i = s.rank - im->n - 1; i < s.rank; i++)
+        o.d[o.rank++] = s.d[i];
+    y = cynf_g_reshape(c->g, y, &o);
+    if (im->first)
+        y = cynf_channels_first(c, y);
+    return early ? y : cynf_activate(c, y, activation);
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------------------------ */
+
+extern const cynf_layer_class cynf_layers_conv[], cynf_layers_dense[], cynf_layers_norm[], cynf_layers_activation[], cynf_layers_pool[],
+    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_wrapper[];
+
+const cynf_layer_class *cynf_layer_find(const char *name)
+{
+    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_dense, cynf_layers_norm, cynf_layers_activation, cynf_layers_pool,
+        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_wrapper};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        for (const cynf_layer_class *k = families[i]; k->name; k++)
+            if (!strcmp(k->name, name))
+                return k;
+    return NULL;
+}
+
+cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
+{
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
+    const cynf_layer_class *k = name ? cynf_layer_find(name) : NULL;
+    const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+    if (!k || k->many || !cJSON_IsObject(config))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
+    cynf_lower inner = *c;
+    inner.klass = k;
+    inner.json = json;
+    inner.config = config;
+    inner.weights = cynf_weights_of(c->file, json, 0);
+    inner.in = &x;
+    inner.n_in = 1;
+    const cynf_tensor_id y = c->g->status ? CYNF_NO_TENSOR : k->lower(&inner);
+    c->parameters = inner.parameters;
+    return y;
+}

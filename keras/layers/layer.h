@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What lowers one call of one Keras layer to primitives: its config with type checks, its weights, its inputs, the graph.
+ *
+ * A layer is one function and one line {class name, function} in the table of its family. The function reads the config through
+ * cynf_cfg_*, weights through cynf_layer_*, calls cynf_g_* and returns its output. Every getter reports what is wrong through
+ * cynf_graph_fail() and returns something harmless, so a function need not check: after an error builders do nothing.
+ * Keys and weight names may be alternatives, the newest first: "filters|nb_filter".
+ */
+#ifndef CYNF_KERAS_LAYER_H
+#define CYNF_KERAS_LAYER_H
+
+#include "graph/graph.h"
+#include "keras/weights.h"
+
+typedef struct cynf_lower {
+    cynf_graph *g;
+    const struct cynf_layer_class *klass;
+    const cJSON *json, *config;        /**< the layer's node, and its "config" */
+    const cynf_weight_map *file;       /**< the weights of the whole file */
+    const cynf_layer_weights *weights; /**< of this layer */
+    int32_t keras;                     /**< major version of the Keras that wrote the file: 1, 2, 3 */
+    bool archive;                      /**< .keras */
+    bool corner_resize;                /**< resizing samples corners, as in the Keras before tf.keras 2 */
+    const cynf_tensor_id *in;
+    int32_t n_in;
+    int64_t parameters;                /**< elements of the weights fetched so far */
+} cynf_lower;
+
+typedef cynf_tensor_id cynf_lower_fn(cynf_lower *c);
+
+typedef struct cynf_layer_class {
+    const char *name;
+    cynf_lower_fn *lower;
+    bool many; /**< takes any number of inputs; else exactly one */
+} cynf_layer_class;
+
+/** The class of that name, NULL when it is not supported. */
+const cynf_layer_class *cynf_layer_find(const char *name);
+/** Runs the layer described by json ({"class_name", "config"}) inside the call c, on x: wrappers, activations given as layers. */
+cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x);
+
+/* ---- config ------------------------------------------------------------------------------------------------------------- */
+
+#define CYNF_REQUIRED INT32_MIN
+
+/** The value of the first key that is there and not null; NULL: none. */
+const cJSON *cynf_cfg(const cynf_lower *c, const char *keys);
+bool cynf_cfg_bool(cynf_lower *c, const char *keys, bool absent);
+double cynf_cfg_number(cynf_lower *c, const char *keys, double absent);
+/** At least min; absent may be CYNF_REQUIRED. */
+int32_t cynf_cfg_int(cynf_lower *c, const char *keys, int32_t min, int32_t absent);
+/** n integers of at least min; one number, or a list of one, stands for all of them. absent as above. False after an error. */
+bool cynf_cfg_ints(cynf_lower *c, const char *keys, int n, int32_t *out, int32_t min, int32_t absent);
+/** NULL when absent. */
+const char *cynf_cfg_text(cynf_lower *c, const char *keys);
+/** One axis or a list of them, of tensors of that rank, as a bit mask; negative ones count from the end. 0 after an error. */
+uint32_t cynf_cfg_axes(cynf_lower *c, const cJSON *axes, int rank);
+/** Numbers of any nest of lists, at most cap; returns how many there are (0 when v is NULL), or -1 after an error. */
+int32_t cynf_cfg_floats(cynf_lower *c, const char *keys, float *out, int32_t cap);
+/** data_format is channels_first. */
+bool cynf_cfg_channels_first(cynf_lower *c);
+/** valid, same; causal only where allowed. */
+cynf_padding cynf_cfg_padding(cynf_lower *c, bool causal);
+
+/* ---- weights ------------------------------------------------------------------------------------------------------------ */
+
+/** Data of a weight of that shape; NULL after an error. */
+const float *cynf_layer_data(cynf_lower *c, const char *names, const cynf_shape *s);
+/** The same as a constant of the graph. */
+cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_shape *s);
+/** The bias of n elements when use_bias says so, else CYNF_NO_TENSOR. */
+cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n);
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------------ */
+
+cynf_shape cynf_shape_of(const cynf_lower *c, cynf_tensor_id t);
+/** Channels from axis 1 to the end, and back. */
+cynf_tensor_id cynf_channels_last(cynf_lower *c, cynf_tensor_id x);
+cynf_tensor_id cynf_channels_first(cynf_lower *c, cynf_tensor_id x);
+/** x scale + shift in single precision constants of shape s. */
+cynf_tensor_id cynf_scale_shift(cynf_lower *c, cynf_tensor_id x, const cynf_shape *s, const float *scale, const float *shift);
+/** The activation of a config value: a name, a function object or a layer object; NULL: linear. */
+cynf_tensor_id cynf_activate(cynf_lower *c, cynf_tensor_id x, const cJSON *activation);
+/** Whether that activation works element by element. */
+bool cynf_activation_pointwise(const cJSON *activation);
+
+/**
+ * Images for layers with n spatial dimensions (1, 2; 3 for pooling): channels last, leading extra dimensions folded into the batch,
+ * a sequence as an image of one row. cynf_image_out() undoes it, and puts the activation where Keras has it.
+ */
+typedef struct cynf_image {
+    int n;
+    bool first;        /**< the layer is channels_first */
+    cynf_shape given;  /**< of the layer's input */
+    cynf_tensor_id x;
+    int32_t channels;
+} cynf_image;
+bool cynf_image_in(cynf_lower *c, int n, cynf_image *out);
+cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_id y, const cJSON *activation);
+
+#endif

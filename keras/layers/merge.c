@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/** Layers of several inputs. */
+#include "keras/layers/layer.h"
+
+/* Keras gives inputs of lower rank new axes right after the batch, unlike NumPy, which gives them before it. */
+static cynf_tensor_id raise_rank(cynf_lower *c, cynf_tensor_id x, int rank)
+{
+    const cynf_shape s = cynf_shape_of(c, x);
+    cynf_shape r = {rank, {s.d[0]}};
+    const int new = rank - s.rank;
+    for (int i = 1; i < rank; i++)
+        r.d[i] = i <= new ? 1 : s.d[i - new];
+    return cynf_g_reshape(c->g, x, &r);
+}
+
+static cynf_tensor_id fold(cynf_lower *c, cynf_elt_kind kind)
+{
+    int rank = 1;
+    for (int32_t i = 0; i < c->n_in; i++)
+        rank = cynf_shape_of(c, c->in[i]).rank > rank ? cynf_shape_of(c, c->in[i]).rank : rank;
+    cynf_tensor_id y = raise_rank(c, c->in[0], rank);
+    for (int32_t i = 1; i < c->n_in; i++)
+        y = cynf_g_binary(c->g, kind, y, raise_rank(c, c->in[i], rank));
+    return y;
+}
+
+static cynf_tensor_id add(cynf_lower *c) { return fold(c, CYNF_ELT_ADD); }
+static cynf_tensor_id multiply(cynf_lower *c) { return fold(c, CYNF_ELT_MUL); }
+static cynf_tensor_id maximum(cynf_lower *c) { return fold(c, CYNF_ELT_MAX); }
+static cynf_tensor_id minimum(cynf_lower *c) { return fold(c, CYNF_ELT_MIN); }
+
+static cynf_tensor_id subtract(cynf_lower *c)
+{
+    return c->n_in == 2 ? fold(c, CYNF_ELT_SUB) : cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected 2", c->n_in);
+}
+
+static cynf_tensor_id average(cynf_lower *c)
+{
+    return cynf_g_unary(c->g, fold(c, CYNF_ELT_ADD), CYNF_ACT_AFFINE, 1.f / (float)c->n_in, 0, 0);
+}
+
+static cynf_tensor_id concatenate(cynf_lower *c)
+{
+    int32_t axis = cynf_cfg_int(c, "axis|concat_axis", -CYNF_MAX_DIMS, -1);
+    axis += axis < 0 ? cynf_shape_of(c, c->in[0]).rank : 0;
+    if (axis == 0)
+        c->g->batch_mixed = true;
+    cynf_tensor_id part[CYNF_MAX_NODE_INPUTS] = {c->in[0]};
+    int32_t n = 1;
+    for (int32_t i = 1; i < c->n_in; i++) {
+        if (n == CYNF_MAX_NODE_INPUTS) {
+            part[0] = cynf_g_concat(c->g, part, n, axis);
+            n = 1;
+        }
+        part[n++] = c->in[i];
+    }
+    return cynf_g_concat(c->g, part, n, axis);
+}
+
+/* x / sqrt(max(sum x^2, 1e-12)) along an axis */
+static cynf_tensor_id l2_normalise(cynf_lower *c, cynf_tensor_id x, int axis)
+{
+    const cynf_tensor_id n2 = cynf_g_reduce(c->g, x, CYNF_REDUCE_SUMSQ, 1u << axis, true);
+    const cynf_tensor_id n = cynf_g_unary(c->g, cynf_g_binary(c->g, CYNF_ELT_MAX, n2, cynf_g_scalar(c->g, 1e-12f)), CYNF_ACT_RSQRT, 0, 0, 0);
+    return cynf_g_binary(c->g, CYNF_ELT_MUL, x, n);
+}
+
+/* The given axis goes last (or, for the second operand, right after the batch), the others become one. */
+static cynf_tensor_id as_matrix(cynf_lower *c, cynf_tensor_id x, int axis, bool last)
+{
+    const cynf_shape s = cynf_shape_of(c, x);
+    int32_t perm[CYNF_MAX_DIMS] = {0}, at = 1, rest = 1;
+    if (!last)
+        perm[at++] = axis;
+    for (int i = 1; i < s.rank; i++)
+        if (i != axis) {
+            perm[at++] = i;
+            rest *= s.d[i];
+        }
+    if (last)
+        perm[at++] = axis;
+    return cynf_g_reshape(c->g, cynf_g_transpose(c->g, x, perm), &(cynf_shape){3, {s.d[0], last ? rest : s.d[axis], last ? s.d[axis] : rest}});
+}
+
+/* y[b, i..., j...] = sum_k p[b, i..., k, ...] q[b, j..., k, ...] over one axis of each */
+static cynf_tensor_id dot(cynf_lower *c)
+{
+    if (c->n_in != 2)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected 2", c->n_in);
+    cynf_tensor_id x[2] = {c->in[0], c->in[1]};
+    const cynf_shape s[2] = {cynf_shape_of(c, x[0]), cynf_shape_of(c, x[1])};
+    int32_t axes[2];
+    if (!cynf_cfg_ints(c, "axes|dot_axes", 2, axes, -CYNF_MAX_DIMS, CYNF_REQUIRED))
+        return CYNF_NO_TENSOR;
+    cynf_shape out = {1, {s[0].d[0]}};
+    for (int i = 0; i < 2; i++) {
+        axes[i] += axes[i] < 0 ? s[i].rank : 0;
+        if (axes[i] < 1 || axes[i] >= s[i].rank)
+            return cynf_graph_fail(c->g, CYNF_EFORMAT, "axes name axis %d of an input of rank %d", axes[i], s[i].rank);
+        if (cynf_cfg_bool(c, "normalize", false))
+            x[i] = l2_normalise(c, x[i], axes[i]);
+        for (int j = 1; j < s[i].rank; j++)
+            if (j != axes[i] && out.rank < CYNF_MAX_DIMS)
+                out.d[out.rank++] = s[i].d[j];
+    }
+    if (out.rank == 1)
+        out.d[out.rank++] = 1;
+    return cynf_g_reshape(c->g, cynf_g_gemm(c->g, as_matrix(c, x[0], axes[0], true), as_matrix(c, x[1], axes[1], false)), &out);
+}
+
+const cynf_layer_class cynf_layers_merge[] = {
+    {"Add", add, true},
+    {"Subtract", subtract, true},
+    {"Multiply", multiply, true},
+    {"Average", average, true},
+    {"Maximum", maximum, true},
+    {"Minimum", minimum, true},
+    {"Concatenate", concatenate, true},
+    {"Dot", dot, true},
+    {NULL, NULL, false},
+};

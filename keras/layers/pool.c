@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/** Pooling: windows, global, adaptive. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "keras/layers/layer.h"
+
+static cynf_tensor_id window(cynf_lower *c, int n, cynf_pool_kind kind)
+{
+    const cynf_padding pad = cynf_cfg_padding(c, false);
+    int32_t k[3], s[3];
+    cynf_image im;
+    if (!cynf_image_in(c, n, &im) || !cynf_cfg_ints(c, "pool_size|pool_length", n, k, 1, 2) || !cynf_cfg_ints(c, "strides|stride", n, s, 1, 0))
+        return CYNF_NO_TENSOR;
+    for (int i = 0; i < n; i++)
+        s[i] = s[i] ? s[i] : k[i];
+    const cynf_window w = {.kd = k[0], .kh = n == 1 ? 1 : k[n - 2], .kw = k[n - 1], .sd = s[0], .sh = n == 1 ? 1 : s[n - 2], .sw = s[n - 1],
+        .pad_h = n == 1 ? CYNF_PAD_VALID : pad, .pad_w = pad};
+    return cynf_image_out(c, &im, cynf_g_pool(c->g, im.x, kind, &w), NULL);
+}
+
+static cynf_tensor_id global(cynf_lower *c, int n, cynf_reduce_kind kind)
+{
+    const int rank = cynf_shape_of(c, c->in[0]).rank;
+    const bool first = cynf_cfg_channels_first(c), keepdims = cynf_cfg_bool(c, "keepdims", false);
+    if (rank != n + 2)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of %d dimensions", rank, n + 2);
+    return cynf_g_reduce(c->g, c->in[0], kind, ((1u << n) - 1) << (first ? 2 : 1), keepdims);
+}
+
+/* Output j of out covers inputs floor(j in/out) to ceil((j + 1) in/out); a box of windows is a window of each axis in turn. */
+static void bounds(int32_t in, int32_t out, int32_t j, int32_t *begin, int32_t *end)
+{
+    *begin = (int32_t)((int64_t)j * in / out);
+    *end = (int32_t)(((int64_t)(j + 1) * in + out - 1) / out);
+}
+
+static cynf_tensor_id adaptive_mean(cynf_lower *c, cynf_tensor_id x, int axis, int32_t in, int32_t out)
+{
+    const int32_t taps = in / out + 2 < in ? in / out + 2 : in;
+    float *w = calloc((size_t)out * (size_t)(taps + 1), sizeof *w), *first = w + (size_t)out * (size_t)taps;
+    if (!w)
+        return cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+    for (int32_t j = 0; j < out; j++) {
+        int32_t b, e;
+        bounds(in, out, j, &b, &e);
+        const int32_t f = b + taps <= in ? b : in - taps;
+        first[j] = (float)f;
+        for (int32_t t = b; t < e; t++)
+            w[(int64_t)j * taps + t - f] = 1.f / (float)(e - b);
+    }
+    const cynf_tensor_id y = cynf_g_resample(c->g, x, axis, out, taps, w, first);
+    free(w);
+    return y;
+}
+
+static cynf_tensor_id adaptive_max(cynf_lower *c, cynf_tensor_id x, int axis, int32_t in, int32_t out)
+{
+    cynf_tensor_id part[CYNF_MAX_NODE_INPUTS];
+    if (out > CYNF_MAX_NODE_INPUTS)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "output_size %d; at most %d is supported", out, CYNF_MAX_NODE_INPUTS);
+    for (int32_t j = 0; j < out; j++) {
+        cynf_shape size = cynf_shape_of(c, x);
+        int32_t begin[CYNF_MAX_DIMS] = {0}, e;
+        bounds(in, out, j, &begin[axis], &e);
+        size.d[axis] = e - begin[axis];
+        part[j] = cynf_g_reduce(c->g, cynf_g_slice(c->g, x, begin, size.d, NULL), CYNF_REDUCE_MAX, 1u << axis, true);
+    }
+    return cynf_g_concat(c->g, part, out, axis);
+}
+
+static cynf_tensor_id adaptive(cynf_lower *c, int n, cynf_pool_kind kind)
+{
+    const cynf_shape s = cynf_shape_of(c, c->in[0]);
+    const int first = cynf_cfg_channels_first(c) ? 2 : 1;
+    int32_t out[3];
+    cynf_tensor_id x = c->in[0];
+    if (s.rank != n + 2)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of %d dimensions", s.rank, n + 2);
+    if (!cynf_cfg_ints(c, "output_size", n, out, 1, CYNF_REQUIRED))
+        return CYNF_NO_TENSOR;
+    for (int i = 0; i < n && !c->g->status; i++) {
+        const int axis = first + i;
+        if (out[i] > s.d[axis])
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "output_size %d is larger than the input's %d", out[i], s.d[axis]);
+        x = kind == CYNF_POOL_AVG ? adaptive_mean(c, x, axis, s.d[axis], out[i]) : adaptive_max(c, x, axis, s.d[axis], out[i]);
+    }
+    return x;
+}
+
+static cynf_tensor_id max1d(cynf_lower *c) { return window(c, 1, CYNF_POOL_MAX); }
+static cynf_tensor_id max2d(cynf_lower *c) { return window(c, 2, CYNF_POOL_MAX); }
+static cynf_tensor_id max3d(cynf_lower *c) { return window(c, 3, CYNF_POOL_MAX); }
+static cynf_tensor_id avg1d(cynf_lower *c) { return window(c, 1, CYNF_POOL_AVG); }
+static cynf_tensor_id avg2d(cynf_lower *c) { return window(c, 2, CYNF_POOL_AVG); }
+static cynf_tensor_id avg3d(cynf_lower *c) { return window(c, 3, CYNF_POOL_AVG); }
+static cynf_tensor_id global_max1d(cynf_lower *c) { return global(c, 1, CYNF_REDUCE_MAX); }
+static cynf_tensor_id global_max2d(cynf_lower *c) { return global(c, 2, CYNF_REDUCE_MAX); }
+static cynf_tensor_id global_max3d(cynf_lower *c) { return global(c, 3, CYNF_REDUCE_MAX); }
+static cynf_tensor_id global_avg1d(cynf_lower *c) { return global(c, 1, CYNF_REDUCE_MEAN); }
+static cynf_tensor_id global_avg2d(cynf_lower *c) { return global(c, 2, CYNF_REDUCE_MEAN); }
+static cynf_tensor_id global_avg3d(cynf_lower *c) { return global(c, 3, CYNF_REDUCE_MEAN); }
+static cynf_tensor_id adaptive_max1d(cynf_lower *c) { return adaptive(c, 1, CYNF_POOL_MAX); }
+static cynf_tensor_id adaptive_max2d(cynf_lower *c) { return adaptive(c, 2, CYNF_POOL_MAX); }
+static cynf_tensor_id adaptive_max3d(cynf_lower *c) { return adaptive(c, 3, CYNF_POOL_MAX); }
+static cynf_tensor_id adaptive_avg1d(cynf_lower *c) { return adaptive(c, 1, CYNF_POOL_AVG); }
+static cynf_tensor_id adaptive_avg2d(cynf_lower *c) { return adaptive(c, 2, CYNF_POOL_AVG); }
+static cynf_tensor_id adaptive_avg3d(cynf_lower *c) { return adaptive(c, 3, CYNF_POOL_AVG); }
+
+const cynf_layer_class cynf_layers_pool[] = {
+    {"MaxPooling1D", max1d, false},
+    {"MaxPooling2D", max2d, false},
+    {"MaxPooling3D", max3d, false},
+    {"AveragePooling1D", avg1d, false},
+    {"AveragePooling2D", avg2d, false},
+    {"AveragePooling3D", avg3d, false},
+    {"GlobalMaxPooling1D", global_max1d, false},
+    {"GlobalMaxPooling2D", global_max2d, false},
+    {"GlobalMaxPooling3D", global_max3d, false},
+    {"GlobalAveragePooling1D", global_avg1d, false},
+    {"GlobalAveragePooling2D", global_avg2d, false},
+    {"GlobalAveragePooling3D", global_avg3d, false},
+    {"AdaptiveMaxPooling1D", adaptive_max1d, false},
+    {"AdaptiveMaxPooling2D", adaptive_max2d, false},
+    {"AdaptiveMaxPooling3D", adaptive_max3d, false},
+    {"AdaptiveAveragePooling1D", adaptive_avg1d, false},
+    {"AdaptiveAveragePooling2D", adaptive_avg2d, false},
+    {"AdaptiveAveragePooling3D", adaptive_avg3d, false},
+    {NULL, NULL, false},
+};

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/** File -> config -> layers -> graph. */
+#include "keras/load.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keras/config.h"
+#include "keras/layers/layer.h"
+
+#define MAX_CALLS 100000 /* shared nested models may multiply */
+#define MAX_JSON (64 << 20)
+
+typedef struct loader {
+    const cynf_load_options *o;
+    char *arch;            /* text of a .json architecture, or NULL */
+    cynf_file *file;
+    cJSON *json;
+    cynf_keras_model *model;
+    cynf_weight_map *weights;
+    cynf_graph *g;
+    cynf_lower proto;      /* what all layers share */
+    int32_t calls;
+    cynf_status status;    /* of the first problem, when loading goes on */
+    char first[512];
+} loader;
+
+/* ---- inputs -------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    cynf_dtype dtype;
+} dtypes[] = {{"float32", CYNF_F32}, {"float64", CYNF_F64}, {"float16", CYNF_F16}, {"bfloat16", CYNF_BF16}, {"int8", CYNF_I8}, {"uint8", CYNF_U8}, {"int16", CYNF_I16},
+    {"uint16", CYNF_U16}, {"int32", CYNF_I32}, {"uint32", CYNF_U32}, {"int64", CYNF_I64}, {"uint64", CYNF_U64}, {"bool", CYNF_BOOL}};
+
+/* "float32" or {"class_name": "DTypePolicy", "config": {"name": "float32"}} */
+static const char *policy_name(const cJSON *v)
+{
+    if (cJSON_IsObject(v))
+        v = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, "config"), "name");
+    return cJSON_GetStringValue(v);
+}
+
+static cynf_dtype input_dtype(cynf_graph *g, const cJSON *v)
+{
+    const char *name = policy_name(v);
+    if (!name || !strncmp(name, "mixed_", 6))
+        return CYNF_F32;
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        if (!strcmp(dtypes[i].name, name))
+            return dtypes[i].dtype;
+    cynf_graph_fail(g, CYNF_EUNSUPPORTED, "an input of dtype \"%s\" is not supported; only numbers are", name);
+    return CYNF_F32;
+}
+
+static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
+{
+    cynf_shape s = {0};
+    const int n = cJSON_GetArraySize(list);
+    if (!cJSON_IsArray(list) || n < 1 || n > CYNF_MAX_DIMS) {
+        cynf_graph_fail(l->g, CYNF_EFORMAT, "input %d has no shape: expected a batch_shape of 1 to %d dimensions in the config", i, CYNF_MAX_DIMS);
+        return s;
+    }
+    const cynf_shape *given = i < l->o->n_shape && l->o->shape[i].rank == n ? &l->o->shape[i] : NULL;
+    const cJSON *e;
+    cJSON_ArrayForEach(e, list) {
+        const int at = s.rank++;
+        if (cJSON_IsNull(e) && (!at || given))
+            s.d[at] = at ? given->d[at] : l->g->batch;
+        else if (cJSON_IsNull(e))
+            cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "dimension %d of its input shape is open (null); save the model with a fixed input shape", at);
+        else if (!cJSON_IsNumber(e))
+            cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is not a number", at);
+        else if (!(e->valuedouble >= 1 && e->valuedouble <= 1 << 30) || e->valuedouble != floor(e->valuedouble))
+            cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is %g, expected a whole number from 1 to %d", at, e->valuedouble, 1 << 30);
+        else
+            s.d[at] = (int32_t)e->valuedouble;
+    }
+    return s;
+}
+
+/* A batch that one input fixes holds for all of them. */
+static void fixed_batch(loader *l, const cynf_keras_model *m)
+{
+    for (int32_t i = 0; i < m->n_in; i++) {
+        const cJSON *dtype, *first = cJSON_GetArrayItem(cynf_keras_input_shape(m, i, &dtype), 0);
+        if (cJSON_IsNumber(first) && first->valuedouble >= 1 && first->valuedouble <= 1 << 20) {
+            l->g->batch = (int32_t)first->valuedouble;
+            l->g->batch_mixed = true;
+        }
+    }
+}
+
+/* ---- one call of one layer -------------------------------------------------------------------------------------------------- */
+
+static int64_t macs(const cynf_graph *g, const cynf_node *n)
+{
+    const int64_t out = (int64_t)cynf_shape_elems(&g->t[n->out].shape);
+    const cynf_shape *a = &g->t[n->in[0]].shape, *w = n->n_in > 1 ? &g->t[n->in[1]].shape : NULL;
+    switch (n->op) {
+    case CYNF_N_CONV2D: return out * w->d[0] * w->d[1] * w->d[2];
+    case CYNF_N_DWCONV2D: return out * w->d[0] * w->d[1];
+    case CYNF_N_FC:
+    case CYNF_N_GEMM: return out * a->d[a->rank - 1];
+    default: return 0;
+    }
+}
+
+static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *call)
+{
+    cynf_graph *g = c->g;
+    c->klass = cynf_layer_find(klass);
+    if (!c->klass)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "this layer class is not supported; replace the layer by supported ones of Keras (see docs/layers.md)");
+    else if (call->n_in != 1 && !c->klass->many)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_in);
+    else if (call->extra)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
+    const cJSON *dtype = cynf_cfg(c, "dtype");
+    const char *policy = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(dtype, "class_name"));
+    if (!policy)
+        policy = policy_name(dtype);
+    if (policy && (strstr(policy, "Quantized") || strstr(policy, "Float8") || strstr(policy, "_from_")))
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its dtype policy \"%s\" means quantised weights, which are not supported; save the model before quantize()", policy);
+    return !g->status;
+}
+
+/* After a problem loading may go on, to find the others. */
+static void tell(loader *l, const cynf_keras_layer *k, const cynf_tensor_id *out, int64_t parameters, int32_t first_node)
+{
+    cynf_graph *g = l->g;
+    if (g->status && l->o->layer && g->status != CYNF_ENOMEM) {
+        if (!l->status) {
+            l->status = g->status;
+            memcpy(l->first, g->error, sizeof l->first);
+        }
+        g->status = CYNF_OK;
+    }
+    if (!l->o->layer)
+        return;
+    cynf_load_layer info = {g->cur_name, k->klass, *out < 0 ? NULL : &g->t[*out].shape, parameters, 0, g->error[0] ? g->error : NULL};
+    for (int32_t i = first_node; i < g->n_node; i++)
+        info.macs += macs(g, &g->node[i]);
+    l->o->layer(l->o->layer_ctx, &info);
+    g->error[0] = 0;
+}
+
+static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const cynf_tensor_id *in, cynf_tensor_id *out)
+{
+    cynf_lower c = l->proto;
+    const int32_t first_node = l->g->n_node;
+    bool known = true;
+    c.json = k->json;
+    c.config = k->config;
+    c.weights = cynf_weights_of(l->weights, k->json, 0);
+    c.in = in;
+    c.n_in = call->n_in;
+    for (int32_t i = 0; i < c.n_in; i++)
+        known = known && in[i] >= 0;
+    if (check_call(&c, k->klass, call) && known)
+        *out = c.klass->lower(&c);
+    if (l->g->status)
+        *out = CYNF_NO_TENSOR;
+    tell(l, k, out, c.parameters, first_node);
+}
+
+/* ---- models ------------------------------------------------------------------------------------------------------------------- */
+
+static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix);
+
+/* The values of a model's layers: outputs of call node of layer i start at first[i] + node * its number of outputs. */
+typedef struct values {
+    const cynf_keras_model *m;
+    const cynf_tensor_id *in;
+    int32_t *first;
+    cynf_tensor_id *t;
+} values;
+
+static int32_t outputs(const cynf_keras_layer *k)
+{
+    return k->model ? k->model->n_out : 1;
+}
+
+static cynf_tensor_id value(loader *l, const values *v, const cynf_keras_ref *r)
+{
+    if (r->layer < 0)
+        return v->in[0];
+    const cynf_keras_layer *k = &v->m->layer[r->layer];
+    if (r->tensor >= outputs(k))
+        return cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "tensor index %d of layer \"%s\" (%s) is out of range: it has one output", r->tensor, k->name, k->klass);
+    if (k->n_call)
+        return v->t[v->first[r->layer] + r->node * outputs(k) + r->tensor];
+    for (int32_t i = 0; i < v->m->n_in; i++)
+        if (v->m->in[i].layer == r->layer)
+            return v->in[i];
+    return cynf_graph_fail(l->g, CYNF_EFORMAT, "InputLayer \"%s\" is not among input_layers", k->name);
+}
+
+static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, const char *prefix)
+{
+    const cynf_keras_layer *k = &v->m->layer[at->layer];
+    const cynf_keras_call *call = &k->call[at->node];
+    cynf_tensor_id *out = &v->t[v->first[at->layer] + at->node * outputs(k)];
+    char name[1024];
+    snprintf(name, sizeof name, "%s%s", prefix, k->name);
+    l->g->cur_name = name;
+    l->g->cur_class = k->klass;
+    if (++l->calls > MAX_CALLS)
+        cynf_graph_fail(l->g, CYNF_EFORMAT, "the model has more than %d layer calls", MAX_CALLS);
+    cynf_tensor_id *in = malloc((size_t)call->n_in * sizeof *in);
+    if (!in)
+        cynf_graph_fail(l->g, CYNF_ENOMEM, "out of memory");
+    for (int32_t i = 0; in && i < call->n_in; i++)
+        in[i] = value(l, v, &call->in[i]);
+    if (in && k->model) {
+        if (call->n_in != k->model->n_in)
+            cynf_graph_fail(l->g, CYNF_EFORMAT, "called with %d tensors, expected %d", call->n_in, k->model->n_in);
+        else {
+            snprintf(name, sizeof name, "%s%s/", prefix, k->name);
+            lower_model(l, k->model, in, out, name);
+        }
+    } else if (in)
+        lower_layer(l, k, call, in, out);
+    l->g->cur_name = l->g->cur_class = NULL;
+    free(in);
+}
+
+static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix)
+{
+    int64_t total = 0;
+    values v = {m, in, calloc((size_t)m->n_layer, sizeof *v.first), NULL};
+    for (int32_t i = 0; v.first && i < m->n_layer; i++) {
+        v.first[i] = (int32_t)total;
+        total += (int64_t)m->layer[i].n_call * outputs(&m->layer[i]);
+    }
+    v.t = v.first && total < MAX_CALLS ? malloc((size_t)(total + 1) * sizeof *v.t) : NULL;
+    if (!v.t)
+        cynf_graph_fail(l->g, CYNF_ENOMEM, "the model has too many layers, or memory is out");
+    for (int64_t i = 0; v.t && i < total; i++)
+        v.t[i] = CYNF_NO_TENSOR;
+    for (int32_t i = 0; i < m->n_order && !l->g->status; i++)
+        lower_call(l, &v, &m->order[i], prefix);
+    for (int32_t i = 0; i < m->n_out && !l->g->status; i++)
+        out[i] = value(l, &v, &m->out[i]);
+    free(v.first);
+    free(v.t);
+    return !l->g->status;
+}
+
+static void lower_top(loader *l, const cynf_keras_model *m)
+{
+    cynf_graph *g = l->g;
+    cynf_tensor_id *in = calloc((size_t)m->n_in, sizeof *in), *out = calloc((size_t)m->n_out, sizeof *out);
+    if (!in || !out)
+        cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
+    fixed_batch(l, m);
+    g->name = strdup(m->name);
+    for (int32_t i = 0; i < m->n_in && !g->status; i++) {
+        const int32_t at = m->in[i].layer;
+        const cJSON *dtype;
+        g->cur_name = at < 0 ? m->name : m->layer[at].name;
+        g->cur_class = at < 0 ? "Sequential" : m->layer[at].klass;
+        const cynf_shape s = input_shape(l, i, cynf_keras_input_shape(m, i, &dtype));
+        in[i] = cynf_g_input(g, &s, input_dtype(g, dtype), m->in[i].key ? m->in[i].key : at < 0 ? "input" : m->layer[at].name);
+    }
+    g->cur_name = g->cur_class = NULL;
+    if (!g->status && lower_model(l, m, in, out, ""))
+        for (int32_t i = 0; i < m->n_out && !l->status; i++)
+            cynf_g_output(g, out[i], CYNF_F32, m->out[i].key ? m->out[i].key : m->out[i].layer < 0 ? "output" : m->layer[m->out[i].layer].name);
+    free(in);
+    free(out);
+    if (l->status) {
+        g->status = l->status;
+        memcpy(g->error, l->first, sizeof g->error);
+    }
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------------------------- */
+
+/* The text of a .json architecture; NULL when the file does not start as JSON does, or cannot be read. */
+static char *read_json(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char head[64];
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0, blank = 0;
+    while (blank < n && strchr(" \t\r\n", head[blank]))
+        blank++;
+    char *s = NULL;
+    if (blank < n && (head[blank] == '{' || head[blank] == '"') && !fseek(f, 0, SEEK_END)) {
+        const long size = ftell(f);
+        s = size > 0 && size <= MAX_JSON ? malloc((size_t)size + 1) : NULL;
+        rewind(f);
+        if (s)
+            s[fread(s, 1, (size_t)size, f)] = 0;
+    }
+    if (f)
+        fclose(f);
+    return s;
+}
+
+static cJSON *parse(const char *s, char *message, size_t cap)
+{
+    const char *end = s;
+    cJSON *json = cJSON_ParseWithOpts(s, &end, true), *inner = json;
+    if (cJSON_IsString(json)) { /* json.dumps(model.to_json()) */
+        inner = cJSON_Parse(json->valuestring);
+        cJSON_Delete(json);
+    }
+    if (!inner)
+        snprintf(message, cap, "the model config is not JSON, or nested too deeply: it cannot be parsed from byte %td on", end - s);
+    return inner;
+}
+
+/* The Keras that wrote the file: major version, and whether its UpSampling2D is TensorFlow 1's (the Keras outside TensorFlow before 2.4). */
+static void keras_version(cynf_lower *c, const cynf_file *f, const cJSON *json)
+{
+    const char *v = f->keras_version && f->keras_version[0] ? f->keras_version : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "keras_version"));
+    int major = 1, minor = 0;
+    if (v)
+        sscanf(v, "%4d.%4d", &major, &minor);
+    c->keras = major;
+    c->corner_resize = (major < 2 || (major == 2 && minor < 4)) && !(v && strstr(v, "-tf"));
+    c->archive = f->container == CYNF_CONTAINER_KERAS;
+}
+
+/* File, config and weights. What is wrong goes to message, or to text where the reader's own message names the file already. */
+static cynf_status read_parts(loader *l, const char *path, char *message, size_t n, char *text, size_t cap)
+{
+    const char *weights = l->o->weights;
+    l->arch = read_json(path);
+    if (!l->arch != !weights) {
+        snprintf(message, n, l->arch ? "an architecture without weights; give the weights file, too"
+            : "not a JSON architecture, which a separate weights file needs (YAML is not supported)");
+        return CYNF_EFORMAT;
+    }
+    cynf_status s = cynf_file_read(&l->file, weights ? weights : path, NULL, text, cap);
+    if (s)
+        return s;
+    const char *config = l->arch ? l->arch : l->file->config;
+    if (!config)
+        snprintf(message, n, "no model_config: it holds weights without an architecture; give the .json architecture, too");
+    l->json = config ? parse(config, message, n) : NULL;
+    if (!l->json)
+        return CYNF_EFORMAT;
+    s = cynf_keras_config(&l->model, l->json, message, n);
+    return s ? s : cynf_weights_open(&l->weights, l->file, l->json, text, cap);
+}
+
+cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_options *o, char *text, size_t cap)
+{
+    static const cynf_load_options defaults;
+    loader l = {.o = o ? o : &defaults, .g = cynf_graph_new()};
+    char message[1024] = "";
+    cynf_status s = l.g ? read_parts(&l, path, message, sizeof message, text, cap) : CYNF_ENOMEM;
+    if (!s) {
+        l.g->batch = l.o->batch > 0 ? l.o->batch : 1;
+        l.proto = (cynf_lower){.g = l.g, .file = l.weights};
+        keras_version(&l.proto, l.file, l.json);
+        lower_top(&l, l.model);
+        s = l.g->status;
+        snprintf(message, sizeof message, "%s", l.g->error);
+    }
+    if (s && message[0]) {
+        snprintf(text, cap, "%s: %s", path, message);
+        for (char *c = text; cap && *c; c++) /* names come from the file: one line, whatever they hold */
+            if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                *c = '?';
+    }
+    if (s)
+        cynf_graph_free(&l.g);
+    else
+        *out = l.g;
+    cynf_weights_free(&l.weights);
+    cynf_keras_config_free(&l.model);
+    cynf_file_free(&l.file);
+    cJSON_Delete(l.json);
+    free(l.arch);
+    return s;
+}

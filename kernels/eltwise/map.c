@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/** eltwise, map: the descriptor. */
+#include "kernels/cost.h"
+#include "kernels/eltwise/map_layout.h"
+
+extern const cynf_algo cynf_eltwise_map;
+
+static bool supports(const void *g, cynf_tile t)
+{
+    (void)g, (void)t;
+    return true;
+}
+
+static size_t units(const void *g, cynf_tile t, int stage)
+{
+    (void)t, (void)stage;
+    const cynf_nd nd = eltwise_map_space(g);
+    return cynf_nd_units(&nd);
+}
+
+static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_eltwise *g = geometry;
+    const cynf_nd nd = eltwise_map_space(g);
+    const int cols = nd.dims[nd.rank - 1];
+    double n = 1;
+    for (int i = 0; i < nd.rank; i++)
+        n *= nd.dims[i];
+    const double vectors = n / cols * CYNF_CEIL_DIV(cols, t.v), pow = g->kind == CYNF_ELT_POW ? 60.0 * t.v : 0;
+    const double compute = cynf_vector_seconds(m, isa, vectors * (2 + eltwise_map_inputs(g->kind) + cynf_act_ops(g->e.act) + pow));
+    const double memory = cynf_stream_seconds(m, 4 * n * (1 + eltwise_map_inputs(g->kind)));
+    return 1e-7 + (compute > memory ? compute : memory);
+}
+
+const cynf_algo cynf_eltwise_map = {
+    .op = CYNF_OP_ELTWISE,
+    .name = "map",
+    .header = "kernels/eltwise/map.h",
+    .supports = supports,
+    .units = units,
+    .cost = cost,
+};

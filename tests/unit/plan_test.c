@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/** Plans and tuning: what a plan holds after its ways through text, what wrong ones are told, what a killed tuning leaves behind. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/executor.h"
+#include "tune/reference.h"
+#include "tune/search.h"
+
+static FILE *quiet; /* what diff says is tested by its count */
+
+static cynf_tensor_id random_const(cynf_graph *g, const cynf_shape *s, uint32_t seed)
+{
+    const size_t n = cynf_shape_elems(s);
+    float *data = malloc(n * sizeof *data);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        data[i] = ((float)(seed >> 8) * 0x1p-23f - 1) * 0.1f;
+    }
+    const cynf_tensor_id t = cynf_g_const(g, s, data);
+    free(data);
+    return t;
+}
+
+/* Two convolutions and a dense layer. */
+static cynf_graph *small_model(void)
+{
+    cynf_graph *g = cynf_graph_new();
+    cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 12, 12, 8}}, CYNF_F32, "x");
+    g->cur_name = "conv";
+    x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 8, 16}}, 1), CYNF_NO_TENSOR,
+        &(cynf_window){.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME});
+    x = cynf_g_unary(g, x, CYNF_ACT_RELU, 0, 0, 0);
+    g->cur_name = "pointwise";
+    x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 16, 32}}, 3), CYNF_NO_TENSOR, &(cynf_window){.kh = 1, .kw = 1});
+    x = cynf_g_reshape(g, x, &(cynf_shape){2, {1, -1}});
+    g->cur_name = "dense";
+    x = cynf_g_fc(g, x, random_const(g, &(cynf_shape){2, {12 * 12 * 32, 10}}, 4), CYNF_NO_TENSOR);
+    cynf_g_output(g, x, CYNF_F32, "y");
+    ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+    return g;
+}
+
+static cJSON *tune(const cynf_graph *g, cynf_effort effort)
+{
+    cynf_tune_options o = cynf_tune_default_options();
+    cynf_tune_result r;
+    cJSON *plan;
+    char why[512];
+    o.effort = effort;
+    o.no_journal = true;
+    ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+    return plan;
+}
+
+static cJSON *here(cJSON *plan) { return cJSON_GetObjectItemCaseSensitive(plan, "machines")->child; }
+static cJSON *section(cJSON *plan, const char *name) { return cJSON_GetObjectItemCaseSensitive(here(plan), name); }
+
+/* ---- plans as text ---- */
+
+START_TEST(print_parse_print)
+{
+    cynf_graph *g = small_model();
+    cJSON *plan = tune(g, CYNF_EFFORT_MEASURE), *again;
+    char why[512];
+    char *a = cynf_plan_print(plan);
+    ck_assert_msg(!cynf_plan_parse(&again, a, "plan", why, sizeof why), "%s", why);
+    char *b = cynf_plan_print(again);
+    ck_assert_str_eq(a, b);
+    ck_assert_int_eq(cynf_plan_diff(plan, again, quiet), 0);
+    free(a);
+    free(b);
+    cJSON_Delete(plan);
+    cJSON_Delete(again);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+/* Applies the edit that old -> new stands for to a good plan's text and returns what the reader says. */
+static void refuse_edited(const char *text, const char *old, const char *new, const char *expected)
+{
+    const char *found = strstr(text, old);
+    ck_assert_msg(found != NULL, "the plan holds no %s", old);
+    char *edited, why[2048] = "";
+    ck_assert_int_gt(asprintf(&edited, "%.*s%s%s", (int)(found - text), text, new, found + strlen(old)), 0);
+    cJSON *plan;
+    ck_assert_msg(cynf_plan_parse(&plan, edited, "plan", why, sizeof why) == CYNF_EPLAN_FORMAT, "%s -> %s was taken", old, new);
+    ck_assert_msg(strstr(why, expected) != NULL, "expected \"%s\" in \"%s\"", expected, why);
+    free(edited);
+}
+
+START_TEST(edited_plans_are_refused)
+{
+    cynf_graph *g = small_model();
+    cJSON *plan = tune(g, CYNF_EFFORT_MEASURE);
+    char *text = cynf_plan_print(plan);
+    refuse_edited(text, "\"version\":\t1", "\"version\":\t2", "version: found 2, this build reads 1");
+    refuse_edited(text, "cynfrence plan", "shopping list", "this is no plan");
+    refuse_edited(text, "\"median_us\":\t", "\"median_us\":\t-", "median_us: expected a number above 0");
+    refuse_edited(text, "\"modelled_us\":\t", "\"modelled_us\":\t\"x\", \"was\":\t", "modelled_us: expected a number of at least 0, found \"x\"");
+    refuse_edited(text, "\"candidates\":\t{", "\"candidates\":\t3, \"was\":\t{", "candidates: expected an object");
+    refuse_edited(text, "\"library\":\t", "\"librarian\":\t", "library: expected a string, found nothing");
+    refuse_edited(text, "\"kernel\":\t\"cynf_", "\"kernel\":\t\"cynf_my_", "this build has no kernel named \"cynf_my_");
+    refuse_edited(text, "threads=1\":\t{\n\t\t\t\t\t\"bound_us\"", "strings=1\":\t{\n\t\t\t\t\t\"bound_us\"", "the key is no problem");
+    /* Truncated anywhere. */
+    const size_t n = strlen(text);
+    for (size_t cut = 0; cut < n - 2; cut += 1 + n / 97) {
+        char *part = strndup(text, cut), why[512];
+        cJSON *p;
+        ck_assert_int_eq(cynf_plan_parse(&p, part, "plan", why, sizeof why), CYNF_EPLAN_FORMAT);
+        free(part);
+    }
+    free(text);
+    cJSON_Delete(plan);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+START_TEST(merge_and_diff)
+{
+    cynf_graph *g = small_model();
+    cJSON *plan = tune(g, CYNF_EFFORT_ESTIMATE), *other = cJSON_Duplicate(plan, true);
+    char why[512];
+    const int kernels = cJSON_GetArraySize(section(plan, "kernels"));
+    /* One kernel in the second only. */
+    cJSON *moved = cJSON_DetachItemViaPointer(section(plan, "kernels"), section(plan, "kernels")->child);
+    ck_assert_int_eq(cynf_plan_diff(plan, other, quiet), 1);
+    cJSON_Delete(moved);
+    ck_assert(cynf_plan_merge(plan, other, why, sizeof why));
+    ck_assert_int_eq(cJSON_GetArraySize(section(plan, "kernels")), kernels);
+    ck_assert_int_eq(cynf_plan_diff(plan, other, quiet), 0);
+    /* Another machine joins; the same one with another build does not. */
+    cJSON *machines = cJSON_GetObjectItemCaseSensitive(other, "machines");
+    cJSON_AddItemToObject(machines, "another CPU", cJSON_DetachItemViaPointer(machines, machines->child));
+    ck_assert(cynf_plan_merge(plan, other, why, sizeof why));
+    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(plan, "machines")), 2);
+    cynf_plan_put(machines->child, "library", cJSON_CreateString("0"));
+    ck_assert(!cynf_plan_merge(plan, other, why, sizeof why));
+    ck_assert_ptr_nonnull(strstr(why, "library"));
+    cJSON_Delete(plan);
+    cJSON_Delete(other);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+/* ---- plans in use ---- */
+
+static void compute(const cynf_graph *g, const cynf_build_options *o, float *y)
+{
+    cynf_program *p;
+    cynf_executor *e;
+    char why[512];
+    float x[12 * 12 * 8];
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+        x[i] = sinf((float)i);
+    ck_assert_msg(!cynf_program_build(&p, g, o, why, sizeof why), "%s", why);
+    ck_assert_int_eq(cynf_executor_create(&e, p, 1), CYNF_OK);
+    ck_assert_int_eq(cynf_executor_run(e, (const void *[]){x}, (void *[]){y}), CYNF_OK);
+    cynf_executor_destroy(&e);
+    cynf_program_free(&p);
+}
+
+START_TEST(binding_gives_the_tuned_program)
+{
+    cynf_graph *g = small_model();
+    cJSON *plan = tune(g, CYNF_EFFORT_MEASURE);
+    char *lines = cynf_plan_bind(plan), why[512];
+    cynf_binding *b;
+    cynf_build_options plain = {.threads = 1}, bound = plain, narrow = plain;
+    float y[3][10];
+    int32_t from_plan, modelled;
+    ck_assert_msg(!cynf_binding_parse(&b, lines, strlen(lines), why, sizeof why), "%s", why);
+    ck_assert(cynf_binding_apply(b, g, &bound));
+    compute(g, &plain, y[0]);
+    compute(g, &bound, y[1]);
+    cynf_binding_counts(b, &from_plan, &modelled);
+    ck_assert_int_gt(from_plan, 0);
+    ck_assert_int_eq(modelled, 0);
+    for (int i = 0; i < 10; i++)
+        ck_assert_float_eq_tol(y[0][i], y[1][i], 1e-4f);
+    /* Another number of threads is another model and other problems: all is left to the cost model. */
+    narrow.threads = 2;
+    ck_assert(!cynf_binding_apply(b, g, &narrow));
+    compute(g, &narrow, y[2]);
+    cynf_binding_counts(b, &from_plan, &modelled);
+    ck_assert_int_eq(from_plan, 0);
+    ck_assert_int_gt(modelled, 0);
+    cynf_binding_free(&b);
+    free(lines);
+    cJSON_Delete(plan);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+static void refuse_lines(const char *text, cynf_status status, const char *expected)
+{
+    cynf_binding *b = NULL;
+    char why[512] = "";
+    ck_assert_int_eq(cynf_binding_parse(&b, text, strlen(text), why, sizeof why), status);
+    ck_assert_ptr_null(b);
+    ck_assert_msg(strstr(why, expected) != NULL, "expected \"%s\" in \"%s\"", expected, why);
+}
+
+START_TEST(bad_lines_are_refused)
+{
+    char cpu[CYNF_SIGNATURE_CAP], *text;
+    cynf_cpu_fingerprint(cpu, sizeof cpu);
+    refuse_lines("", CYNF_EPLAN_FORMAT, "line 1: expected \"cynf-binding 1\", found nothing");
+    refuse_lines("cynf-binding 2\n", CYNF_EPLAN_FORMAT, "found \"cynf-binding 2\"");
+    refuse_lines("cynf-binding 1\ncpu Z80\nkernel a\tb\n", CYNF_EPLAN_CPU, "made for \"Z80\"");
+    static const struct {
+        const char *line, *expected;
+    } bad[] = {
+        {"kernel a\tcynf_none\n", "line 3: this build has no kernel named \"cynf_none\""},
+        {"kernel a cynf_none\n", "found no tab"},
+        {"fuse 1 1\n", "belongs behind a model line"},
+        {"model 0 1 1\nfuse 1 2\n", "line 4: expected"},
+        {"model 0 1 1\nblock x 2\n", "line 4: expected"},
+        {"model 0 1\n", "line 3: expected"},
+        {"nonsense\n", "line 3: expected"},
+        {"model 0 1 1", "truncated"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_gt(asprintf(&text, "%s\ncpu %s\n%s", CYNF_BINDING_FIRST_LINE, cpu, bad[i].line), 0);
+        refuse_lines(text, CYNF_EPLAN_FORMAT, bad[i].expected);
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(graph_hash_ignores_weights_and_sees_structure)
+{
+    cynf_graph *a = small_model(), *b = small_model();
+    for (int i = 0; i < b->n_t; i++)
+        if (b->t[i].data)
+            b->t[i].data[0] += 1;
+    ck_assert(cynf_graph_hash(a) == cynf_graph_hash(b));
+    b->node[0].sh++;
+    ck_assert(cynf_graph_hash(a) != cynf_graph_hash(b));
+    cynf_graph_free(&a);
+    cynf_graph_free(&b);
+}
+END_TEST
+
+/* ---- measuring ---- */
+
+static void spin(void *ctx, int i)
+{
+    const int *rounds = ctx;
+    volatile float x = 1;
+    for (int k = 0; k < rounds[i]; k++)
+        x = x * 0.5f + 1;
+}
+
+START_TEST(races_find_the_fastest_and_keep_the_incumbent)
+{
+    cynf_timer t;
+    cynf_contestant c[4];
+    cynf_timer_init(&t);
+    ck_assert_int_eq(cynf_race(&t, 4, spin, (int[]){20000, 40000, 10000, 15000}, CYNF_RACE_SAMPLES, INFINITY, c), 2);
+    ck_assert(cynf_beats(&c[2], &c[0]));
+    ck_assert(!cynf_beats(&c[0], &c[2]));
+    ck_assert_int_eq(cynf_race(&t, 3, spin, (int[]){10000, 10020, 9980}, CYNF_RACE_SAMPLES, INFINITY, c), 0);
+}
+END_TEST
+
+START_TEST(reference_sees_errors)
+{
+    cynf_problem p = {.op = CYNF_OP_CONV2D,
+        .u.conv2d = {.n = 1, .h = 6, .w = 6, .ic = 3, .oh = 6, .ow = 6, .oc = 4, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .pt = 1, .pl = 1,
+            .groups = 1, .x = {108, 18, 3, 0, 3}, .y = {144, 24, 4, 0, 4}, .e = {.act = CYNF_ACT_RELU}}};
+    float x[108], w[108], bias[4] = {0, 1, 2, 3}, y[144];
+    for (int i = 0; i < 108; i++) {
+        x[i] = sinf((float)i);
+        w[i] = cosf((float)i);
+    }
+    ck_assert(cynf_reference_problem(&p));
+    ck_assert_int_eq(p.u.conv2d.e.act, CYNF_ACT_LINEAR);
+    const cynf_weights raw = {.w = w, .bias = bias};
+    const cynf_kernel *k = cynf_auto(p.op, &p.u, NULL);
+    ck_assert_ptr_nonnull(k);
+    void *packed = aligned_alloc(64, (cynf_kernel_packed_bytes(k, &p.u) + 64) / 64 * 64);
+    void *workspace = aligned_alloc(64, (cynf_kernel_workspace_bytes(k, &p.u, 1) + 64) / 64 * 64);
+    cynf_kernel_pack(k, &p.u, &raw, packed);
+    for (int s = 0; s < cynf_kernel_stages(k, &p.u); s++)
+        cynf_kernel_run(k, &p.u, s, &(cynf_args){.x = {x}, .packed = packed, .y = y, .workspace = workspace}, 0, 0, cynf_kernel_units(k, &p.u, s));
+    ck_assert_double_lt(cynf_reference_error(&p, &raw, x, y), 1e-5);
+    y[143] += 1;
+    ck_assert_double_gt(cynf_reference_error(&p, &raw, x, y), 1e-3);
+    y[143] = NAN;
+    ck_assert_double_infinite(cynf_reference_error(&p, &raw, x, y));
+    free(packed);
+    free(workspace);
+}
+END_TEST
+
+static char journal_path[] = "/tmp/cynf-journal-XXXXXX";
+
+/* Half of the problems measured: the process dies as by a power cut. */
+static void die_half_way(void *ctx, double fraction, const char *what)
+{
+    (void)ctx;
+    (void)what;
+    if (fraction > 0.4)
+        kill(getpid(), SIGKILL);
+}
+
+START_TEST(killed_tuning_goes_on)
+{
+    cynf_graph *g = small_model();
+    cynf_tune_options o = cynf_tune_default_options();
+    cynf_tune_result r;
+    cJSON *plan;
+    char why[512], line[1 << 16];
+    const int fd = mkstemp(journal_path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    o.journal = journal_path;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (!child) {
+        o.progress = die_half_way;
+        cynf_tune(&plan, &r, g, &o, why, sizeof why);
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    /* What it had measured, plus half a line as of a disk that was full. */
+    FILE *f = fopen(journal_path, "r+");
+    cJSON *measured = cJSON_CreateObject();
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, f));
+    while (fgets(line, sizeof line, f)) {
+        char *tab = strchr(line, '\t');
+        ck_assert_ptr_nonnull(tab);
+        *tab = 0;
+        cJSON_AddItemToObject(measured, line, cJSON_Parse(tab + 1));
+    }
+    const int n = cJSON_GetArraySize(measured);
+    ck_assert_int_gt(n, 0);
+    fputs("conv2d n=1\t{\"kern", f);
+    fclose(f);
+    o.resume = true;
+    ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+    ck_assert_int_eq(r.resumed, n);
+    ck_assert_int_gt(r.problems, n);
+    ck_assert_int_eq(cJSON_GetArraySize(section(plan, "kernels")), r.problems);
+    const cJSON *e;
+    cJSON_ArrayForEach(e, measured)
+        ck_assert(cJSON_Compare(e, cJSON_GetObjectItemCaseSensitive(section(plan, "kernels"), e->string), true));
+    ck_assert_int_ne(access(journal_path, F_OK), 0);
+    cJSON_Delete(measured);
+    cJSON_Delete(plan);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+START_TEST(tuned_is_not_slower_and_repeats)
+{
+    cynf_graph *g = small_model();
+    cynf_tune_options o = cynf_tune_default_options();
+    cynf_tune_result r;
+    cJSON *plan;
+    char why[512];
+    o.no_journal = true;
+    ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+    ck_assert_double_gt(r.tuned_seconds, 0);
+    ck_assert_double_le(r.tuned_seconds, 1.05 * r.default_seconds);
+    cJSON_Delete(plan);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+START_TEST(limits_are_kept)
+{
+    cynf_graph *g = small_model();
+    cynf_tune_options o = cynf_tune_default_options();
+    cynf_tune_result r;
+    cJSON *plan;
+    const cJSON *e, *c;
+    char why[512] = "";
+    o.no_journal = true;
+    /* No kernel is exact: the most exact one is taken, all others say why they are not. */
+    o.max_error = 0;
+    ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+    cJSON_ArrayForEach(e, section(plan, "kernels"))
+    {
+        int raced = 0;
+        cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(e, "candidates"))
+            raced += cJSON_HasObjectItem(c, "median_us");
+        ck_assert_int_eq(raced, 1);
+    }
+    cJSON_Delete(plan);
+    o.max_error = 1e-5;
+    o.time_limit = 1e-3; /* passes while calibrating */
+    ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+    cJSON_ArrayForEach(e, section(plan, "kernels"))
+        cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(e, "candidates"))
+            ck_assert(!cJSON_HasObjectItem(c, "median_us"));
+    cJSON_Delete(plan);
+    o.time_limit = 0;
+    o.max_memory = 64; /* less than one activation */
+    ck_assert_int_eq(cynf_tune(&plan, &r, g, &o, why, sizeof why), CYNF_ENOMEM);
+    ck_assert_str_ne(why, "");
+    cynf_graph_free(&g);
+}
+END_TEST
+
+int main(void)
+{
+    quiet = fopen("/dev/null", "w");
+    if (!quiet)
+        return 1;
+    Suite *suite = suite_create("plan");
+    TCase *cases = tcase_create("all");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, print_parse_print);
+    tcase_add_test(cases, edited_plans_are_refused);
+    tcase_add_test(cases, merge_and_diff);
+    tcase_add_test(cases, binding_gives_the_tuned_program);
+    tcase_add_test(cases, bad_lines_are_refused);
+    tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
+    tcase_add_test(cases, races_find_the_fastest_and_keep_the_incumbent);
+    tcase_add_test(cases, reference_sees_errors);
+    tcase_add_test(cases, killed_tuning_goes_on);
+    tcase_add_test(cases, tuned_is_not_slower_and_repeats);
+    tcase_add_test(cases, limits_are_kept);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    fclose(quiet);
+    return failed != 0;
+}

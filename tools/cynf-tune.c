@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/** cynf-tune: measures a model's layers on this machine and writes the plan. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+#include "tune/progress.h"
+#include "tune/search.h"
+
+static const char doc[] = "Measures, on this machine, which kernels run MODEL fastest, and writes the plan that cynf-run and cynf-gen take.\v"
+    "A killed tuning is gone on from with --resume. CYNF_CPU_MASK restricts the instruction sets.";
+
+enum { OPT_EFFORT = 256, OPT_TIME, OPT_ERROR, OPT_MEMORY, OPT_ALGO, OPT_JOURNAL, OPT_RESUME };
+
+static const struct argp_option options[] = {
+    {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
+    {"weights", 'w', "FILE", 0, "weights that go with an architecture-only model", 0},
+    {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
+    {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
+    {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
+    {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
+    {"time-limit", OPT_TIME, "SECONDS", 0, "leave to the cost model what is not measured by then", 0},
+    {"max-error", OPT_ERROR, "E", 0, "largest error of a kernel, relative to its layer's largest output (default 1e-5)", 0},
+    {"max-memory", OPT_MEMORY, "BYTES", 0, "largest arena of the model; K, M, G may follow", 0},
+    {"algo", OPT_ALGO, "NAME", 0, "use this algorithm alone wherever it applies (direct, im2col, winograd43, fft ...)", 0},
+    {"journal", OPT_JOURNAL, "FILE", 0, "what was measured so far (default: under $XDG_CACHE_HOME/cynfrence)", 0},
+    {"resume", OPT_RESUME, NULL, 0, "go on from the journal of a killed tuning", 0},
+    {"verbose", 'v', NULL, 0, "explain the plan on standard error, with the cost model's hits and misses", 0},
+    {0},
+};
+
+typedef struct arguments {
+    const char *model, *weights, *out;
+    int32_t batch;
+    bool verbose;
+    cynf_tune_options tune;
+} arguments;
+
+static bool algorithm_exists(const char *name)
+{
+    for (int op = 0; op < CYNF_OP_COUNT; op++) {
+        const cynf_kernel *k[1024];
+        const size_t n = cynf_kernels((cynf_op)op, k, 1024);
+        for (size_t i = 0; i < n && i < 1024; i++)
+            if (!strcmp(cynf_kernel_algo(k[i]), name))
+                return true;
+    }
+    return false;
+}
+
+static int64_t parse_bytes(const struct argp_state *state, const char *text)
+{
+    static const char suffixes[] = "KMG";
+    char digits[64];
+    const size_t n = strlen(text);
+    const char *suffix = n ? strchr(suffixes, text[n - 1]) : NULL;
+    const int shift = suffix && *suffix ? 10 * (int)(suffix - suffixes + 1) : 0;
+    snprintf(digits, sizeof digits, "%.*s", (int)(n - !!shift), text);
+    return (int64_t)tool_integer(state, "--max-memory", digits, 1, (INT64_C(1) << 50) >> shift) << shift;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case 'm': a->model = arg; break;
+    case 'w': a->weights = arg; break;
+    case 'b': a->batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
+    case 'o': a->out = arg; break;
+    case 't': a->tune.threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
+    case OPT_EFFORT:
+        if (!strcmp(arg, "estimate"))
+            a->tune.effort = CYNF_EFFORT_ESTIMATE;
+        else if (!strcmp(arg, "measure"))
+            a->tune.effort = CYNF_EFFORT_MEASURE;
+        else if (!strcmp(arg, "patient"))
+            a->tune.effort = CYNF_EFFORT_PATIENT;
+        else
+            argp_error(state, "--effort: expected estimate, measure or patient, found \"%s\"", arg);
+        break;
+    case OPT_TIME: a->tune.time_limit = tool_number(state, "--time-limit", arg, 1e-3, 1e9); break;
+    case OPT_ERROR: a->tune.max_error = tool_number(state, "--max-error", arg, 0, 1); break;
+    case OPT_MEMORY: a->tune.max_memory = parse_bytes(state, arg); break;
+    case OPT_ALGO:
+        if (!algorithm_exists(arg))
+            argp_error(state, "--algo: this build has no algorithm named \"%s\"", arg);
+        a->tune.algo = arg;
+        break;
+    case OPT_JOURNAL: a->tune.journal = arg; break;
+    case OPT_RESUME: a->tune.resume = true; break;
+    case 'v': a->verbose = true; break;
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", arg); break;
+    case ARGP_KEY_END:
+        if (!a->model)
+            argp_error(state, "--model is missing");
+        break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static void show(void *ctx, double fraction, const char *what) { cynf_progress_show(ctx, fraction, what); }
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
+    arguments a = {.batch = 1, .tune = cynf_tune_default_options()};
+    tool_init();
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    cynf_graph *g = tool_load(a.model, a.weights, a.batch);
+    tool_output out;
+    tool_output_open(&out, a.out);
+    cynf_progress bar;
+    cynf_progress_begin(&bar, stderr);
+    a.tune.progress = show;
+    a.tune.progress_ctx = &bar;
+    cJSON *plan;
+    cynf_tune_result r;
+    char why[1024];
+    const double start = cynf_now();
+    const cynf_status s = cynf_tune(&plan, &r, g, &a.tune, why, sizeof why);
+    cynf_progress_end(&bar);
+    if (s)
+        tool_fail(TOOL_BAD_INPUT, "%s: %s", a.model, why);
+    if (why[0])
+        fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, why);
+    if (a.verbose)
+        cynf_plan_explain(plan, stderr);
+    fprintf(stderr, "%s: %d problems in %.1f s", program_invocation_short_name, r.problems, cynf_now() - start);
+    if (r.resumed)
+        fprintf(stderr, ", %d of them from the journal", r.resumed);
+    if (r.tuned_seconds > 0)
+        fprintf(stderr, "; %.3f ms tuned, %.3f ms %s", 1e3 * r.tuned_seconds, 1e3 * r.default_seconds, a.tune.algo ? "in the default layout" : "un-tuned");
+    fputc('\n', stderr);
+
+    char *text = cynf_plan_print(plan);
+    if (!text)
+        tool_fail(TOOL_BAD_INPUT, "out of memory");
+    fputs(text, out.f);
+    tool_output_close(&out);
+    free(text);
+    cJSON_Delete(plan);
+    cynf_graph_free(&g);
+    return TOOL_OK;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/** Helpers of all tools. */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cynf-config.h"
+#include "keras/load.h"
+#include "tool.h"
+
+const char *argp_program_version = "cynfrence " CYNF_VERSION;
+
+static char *unfinished; /* removed when the tool ends before the output is complete */
+
+static void remove_unfinished(void)
+{
+    if (unfinished)
+        unlink(unfinished);
+}
+
+void tool_init(void)
+{
+    const char *text = getenv("CYNF_CPU_MASK");
+    unsigned mask;
+    argp_err_exit_status = TOOL_BAD_USAGE;
+    atexit(remove_unfinished);
+    if (!text || !*text)
+        return;
+    if (!cynf_cpu_parse_mask(text, &mask))
+        tool_fail(TOOL_BAD_USAGE, "CYNF_CPU_MASK=%s: expected instruction sets separated by commas, or all", text);
+    cynf_cpu_set_mask(mask);
+}
+
+void tool_fail(int status, const char *format, ...)
+{
+    va_list ap;
+    fprintf(stderr, "%s: ", program_invocation_short_name);
+    va_start(ap, format);
+    vfprintf(stderr, format, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    exit(status);
+}
+
+cynf_graph *tool_load(const char *model, const char *weights, int32_t batch)
+{
+    char why[1024] = "";
+    cynf_graph *g;
+    if (cynf_keras_load(&g, model, &(cynf_load_options){.batch = batch, .weights = weights}, why, sizeof why))
+        tool_fail(TOOL_BAD_INPUT, "%s", why);
+    const cynf_status s = cynf_graph_optimise(g);
+    if (s)
+        tool_fail(TOOL_BAD_INPUT, "%s: %s", model, g->error[0] ? g->error : cynf_status_str(s));
+    return g;
+}
+
+long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most)
+{
+    char *end;
+    errno = 0;
+    const long v = strtol(text, &end, 10);
+    if (errno || end == text || *end || v < least || v > most)
+        argp_error(state, "%s: expected a whole number from %ld to %ld, found \"%s\"", option, least, most, text);
+    return v;
+}
+
+double tool_number(const struct argp_state *state, const char *option, const char *text, double least, double most)
+{
+    char *end;
+    const double v = strtod(text, &end);
+    if (end == text || *end || !(v >= least && v <= most))
+        argp_error(state, "%s: expected a number from %g to %g, found \"%s\"", option, least, most, text);
+    return v;
+}
+
+void tool_output_open(tool_output *o, const char *path)
+{
+    *o = (tool_output){.f = stdout};
+    if (!path)
+        return;
+    o->path = strdup(path);
+    if (!o->path || asprintf(&o->temporary, "%s.XXXXXX", path) < 0)
+        tool_fail(TOOL_BAD_INPUT, "out of memory");
+    const int fd = mkstemp(o->temporary);
+    if (fd < 0)
+        tool_fail(TOOL_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+    unfinished = o->temporary;
+    const mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+    o->f = fdopen(fd, "w");
+    if (!o->f)
+        tool_fail(TOOL_BAD_INPUT, "out of memory");
+}
+
+void tool_output_close(tool_output *o)
+{
+    const char *name = o->path ? o->path : "standard output";
+    const int bad = ferror(o->f) | fflush(o->f) | (o->path ? fclose(o->f) : 0);
+    if (bad || (o->path && rename(o->temporary, o->path)))
+        tool_fail(TOOL_BAD_INPUT, "%s: cannot be written: %s", name, strerror(errno));
+    unfinished = NULL;
+    free(o->path);
+    free(o->temporary);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/** What every tool does: the environment, loading a model, messages, outputs that appear whole or not at all. */
+#ifndef CYNF_TOOL_H
+#define CYNF_TOOL_H
+
+#include <argp.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "graph/graph.h"
+
+enum { TOOL_OK = 0, TOOL_BAD_INPUT = 1, TOOL_BAD_USAGE = 2 };
+
+/** Bad usage exits with 2 from here on; CYNF_CPU_MASK is obeyed, an unknown name in it is bad usage. */
+void tool_init(void);
+/** "cynf-x: text" on stderr, then exit(status). */
+void tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+/** The model's graph, optimised; exits with a message when it cannot be had. weights may be NULL. */
+cynf_graph *tool_load(const char *model, const char *weights, int32_t batch);
+/** Whole number in [least, most], or bad usage that names the option. */
+long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);
+/** Number in [least, most]. */
+double tool_number(const struct argp_state *state, const char *option, const char *text, double least, double most);
+
+/** An output file in the making; path NULL is stdout. */
+typedef struct tool_output {
+    FILE *f;
+    char *path, *temporary;
+} tool_output;
+
+/** Opens a temporary beside path; exits with a message when that fails. */
+void tool_output_open(tool_output *o, const char *path);
+/** Renames the temporary to path; exits with a message when anything was not written. */
+void tool_output_close(tool_output *o);
+
+#endif
