@@ -16,7 +16,7 @@ typedef struct scene {
     cynf_name_list l[MAX];
     char text[MAX][256];
     cJSON *model;
-    cynf_weights *w;
+    cynf_weight_map *w;
     char message[512];
 } scene;
 
