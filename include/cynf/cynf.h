@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libcynf.a: read a Keras model, run it through the prebuilt kernels, tune it for this CPU, generate native code from it.
+ *
+ *     char why[512];
+ *     cynf_net *net;
+ *     if (cynf_net_load(&net, "net.h5", NULL, why, sizeof why)) { fprintf(stderr, "%s\n", why); return 1; }
+ *     cynf_runner *r;
+ *     cynf_compile(&r, net, &(cynf_compile_options){.threads = 2}, why, sizeof why);
+ *     cynf_run(r, (const void *[]){x}, (void *[]){y});
+ *     cynf_runner_free(&r);
+ *     cynf_net_free(&net);
+ *
+ * Every function that can fail returns a status and, where it has a message, one line of text that names the file, the layer, what was
+ * found, what was expected and what to do. On failure outputs are untouched. Nothing here prints, aborts or exits. Objects are
+ * independent of each other, but a runner needs its net alive; one runner serves one thread at a time.
+ */
+#ifndef CYNF_H
+#define CYNF_H
+
+#include "dtype.h"
+#include "model.h"
+#include "status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CYNF_API_VERSION 1
+
+/** "0.1.0"; static storage. */
+const char *cynf_version(void);
+
+/* ---- a model file ---------------------------------------------------------------------------------------------------------- */
+
+/** A loaded and optimised model; owns its weights. */
+typedef struct cynf_net cynf_net;
+
+/** Zeros are the defaults. */
+typedef struct cynf_net_options {
+    int32_t batch;       /**< samples of one run; 0: 1 */
+    const char *weights; /**< weights file that belongs to an architecture (.json); NULL: none */
+    void *reserved[4];   /**< 0 */
+} cynf_net_options;
+
+/** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */
+cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_options *o, char *message, size_t message_bytes);
+/** Nulls *net; NULL is fine. */
+void cynf_net_free(cynf_net **net);
+int cynf_net_inputs(const cynf_net *net);
+int cynf_net_outputs(const cynf_net *net);
+/** Name, type and shape (batch first) of input or output i; lives as long as the net. */
+const cynf_model_port *cynf_net_input(const cynf_net *net, int i);
+const cynf_model_port *cynf_net_output(const cynf_net *net, int i);
+int32_t cynf_net_batch(const cynf_net *net);
+/** True: samples of a batch influence each other, so that only whole batches can be run. */
+int cynf_net_batch_fixed(const cynf_net *net);
+
+/* ---- running it through the prebuilt kernels --------------------------------------------------------------------------------- */
+
+/** A net compiled for this machine, with its memory and threads. */
+typedef struct cynf_runner cynf_runner;
+
+/** Zeros are the defaults. */
+typedef struct cynf_compile_options {
+    int32_t threads;         /**< 0: 1 */
+    int32_t lanes;           /**< samples that cynf_run_batch computes at once, each on a thread and in memory of its own; 0: as many as threads */
+    const char *plan;        /**< JSON plan (path); NULL: the cost model decides */
+    const char *kernels;     /**< parts of kernel names, comma-separated: a candidate that matches wins where it applies; NULL: the environment's CYNF_KERNEL */
+    int64_t max_arena_bytes; /**< CYNF_ENOMEM above it; 0: no limit */
+    void *reserved[4];       /**< 0 */
+} cynf_compile_options;
+
+/**
+ * message gets the reason of a failure, or, on success, why a plan was not used or only in part ("" when all is well).
+ * The environment's CYNF_CPU_MASK ("avx2", "scalar", ...) limits the instruction sets.
+ */
+cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_compile_options *o, char *message, size_t message_bytes);
+void cynf_runner_free(cynf_runner **r);
+/** One run: x[i], y[i] in the ports' types and shapes, row-major, any alignment. Allocates nothing. */
+cynf_status cynf_run(cynf_runner *r, const void *const x[], void *const y[]);
+/** n samples in x[i] and y[i]; CYNF_EINVAL when the net takes whole batches only and n is none. */
+cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void *const x[], void *const y[]);
+
+/** One kernel call of the program. */
+typedef struct cynf_step_info {
+    const char *layer;   /**< Keras name; NULL for copies that belong to none */
+    const char *kernel;  /**< variant name */
+    double flops;        /**< useful operations, taps on padding left out */
+    double bound_seconds; /**< no faster than this on the assumed machine: operations at the FMA peak, or bytes at the bandwidth */
+    int64_t weight_bytes;
+} cynf_step_info;
+
+int cynf_runner_steps(const cynf_runner *r);
+/** Texts live as long as the runner. */
+void cynf_runner_step(const cynf_runner *r, int i, cynf_step_info *out);
+int64_t cynf_runner_arena_bytes(const cynf_runner *r);
+/** cynf_run, and adds the seconds of each step to seconds[cynf_runner_steps()]. */
+cynf_status cynf_run_profile(cynf_runner *r, const void *const x[], void *const y[], double *seconds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
