@@ -106,7 +106,7 @@ static bool fit(cynf_npy *a, const cynf_model_port *p, const char *path, int64_t
     }
     *samples = a->dim[0];
     if (!cynf_npy_cast(a, p->dtype)) {
-        snprintf(why, cap, "%s: its type %s cannot become %s", path, a->dtype, p->dtype);
+        snprintf(why, cap, "%.400s: its type %.15s cannot become %s", path, a->dtype, p->dtype);
         return false;
     }
     return true;
