@@ -14,10 +14,8 @@
 static const char *cpuinfo_value(char *line, const char *key)
 {
     const size_t n = strlen(key);
-    if (strncmp(line, key, n) || !strchr(" \t:", line[n]))
-        return NULL;
-    char *v = strchr(line, ':');
-    if (!v)
+    char *v = strncmp(line, key, n) ? NULL : line + n + strspn(line + n, " \t");
+    if (!v || *v != ':')
         return NULL;
     v[strcspn(v, "\n")] = 0;
     return v + 1 + strspn(v + 1, " \t");

@@ -76,15 +76,23 @@ static void explain_kernel(const cJSON *kernel, FILE *out)
         fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"));
     if (second)
         fprintf(out, "    runner-up  %s  %.2f x\n", second->string, number(second, "median_us") / number(w, "median_us"));
+    /* The measured ones, fastest first; then the others. */
+    double last = 0;
+    for (;;) {
+        const cJSON *next = NULL;
+        cJSON_ArrayForEach(c, member(kernel, "candidates"))
+            if (c != w && c != second && number(c, "median_us") > last && (!next || number(c, "median_us") < number(next, "median_us")))
+                next = c;
+        if (!next)
+            break;
+        last = number(next, "median_us");
+        fprintf(out, "    slower     %s  %.2f x\n", next->string, last / number(w, "median_us"));
+    }
     cJSON_ArrayForEach(c, member(kernel, "candidates"))
-        if (c != w && c != second) {
-            if (member(c, "left_out"))
-                fprintf(out, "    left out   %s: %s\n", c->string, text(c, "left_out"));
-            else if (member(c, "median_us"))
-                fprintf(out, "    slower     %s  %.2f x\n", c->string, number(c, "median_us") / number(w, "median_us"));
-            else
-                fprintf(out, "    not tried  %s: modelled %.3f us\n", c->string, number(c, "modelled_us"));
-        }
+        if (member(c, "left_out"))
+            fprintf(out, "    left out   %s: %s\n", c->string, text(c, "left_out"));
+        else if (!member(c, "median_us") && c != w)
+            fprintf(out, "    not tried  %s: modelled %.3f us\n", c->string, number(c, "modelled_us"));
 }
 
 /* Measured over modelled time, per algorithm and instruction set: a cost model is right when the ratios of a machine are alike. */
