@@ -63,6 +63,12 @@ static const cJSON *runner_up(const cJSON *kernel)
     return best;
 }
 
+static int compare_medians(const void *a, const void *b)
+{
+    const double x = number(*(const cJSON *const *)a, "median_us"), y = number(*(const cJSON *const *)b, "median_us");
+    return (x > y) - (x < y);
+}
+
 static void explain_kernel(const cJSON *kernel, FILE *out)
 {
     char line[256];
@@ -76,18 +82,14 @@ static void explain_kernel(const cJSON *kernel, FILE *out)
         fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"));
     if (second)
         fprintf(out, "    runner-up  %s  %.2f x\n", second->string, number(second, "median_us") / number(w, "median_us"));
-    /* The measured ones, fastest first; then the others. */
-    double last = 0;
-    for (;;) {
-        const cJSON *next = NULL;
-        cJSON_ArrayForEach(c, member(kernel, "candidates"))
-            if (c != w && c != second && number(c, "median_us") > last && (!next || number(c, "median_us") < number(next, "median_us")))
-                next = c;
-        if (!next)
-            break;
-        last = number(next, "median_us");
-        fprintf(out, "    slower     %s  %.2f x\n", next->string, last / number(w, "median_us"));
-    }
+    const cJSON *slower[512];
+    size_t n = 0;
+    cJSON_ArrayForEach(c, member(kernel, "candidates"))
+        if (c != w && c != second && member(c, "median_us") && n < sizeof slower / sizeof *slower)
+            slower[n++] = c;
+    qsort(slower, n, sizeof *slower, compare_medians);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "    slower     %s  %.2f x\n", slower[i]->string, number(slower[i], "median_us") / number(w, "median_us"));
     cJSON_ArrayForEach(c, member(kernel, "candidates"))
         if (member(c, "left_out"))
             fprintf(out, "    left out   %s: %s\n", c->string, text(c, "left_out"));
