@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/** cynf-gen: writes a model as C, specialised for one kind of CPU or portable. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/generate.h"
+#include "graph/program.h"
+#include "tool.h"
+#include "tune/plan.h"
+
+static const char doc[] = "Writes MODEL as a folder of C that needs nothing but libc, libm and pthreads: `make` builds it, `pip install` too.\v"
+    "--mode fixed (the default) bakes the plan in and specialises every layer for this kind of CPU. --mode portable writes the graph and the library as "
+    "sources: it runs on any CPU, chooses its kernels when an instance is created, and is the way to another architecture (make CROSS=aarch64-linux-gnu-). "
+    "CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
+
+enum { OPT_ISA = 256, OPT_MODE, OPT_KERNEL };
+
+static const struct argp_option options[] = {
+    {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
+    {"weights", 'w', "FILE", 0, "weights that go with an architecture-only model", 0},
+    {"plan", 'p', "FILE", 0, "plan of cynf-tune (JSON or bound); without it the cost model decides", 0},
+    {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
+    {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
+    {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
+    {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
+    {"isa", OPT_ISA, "NAME", 0, "the strongest instruction set that the code may use: scalar, sse41, avx2, avx512, neon", 0},
+    {"kernel", OPT_KERNEL, "LIST", 0, "parts of kernel names, separated by commas: a kernel that matches is taken wherever it applies", 0},
+    {"out", 'o', "FOLDER", 0, "folder to write; an earlier output of cynf-gen is replaced", 0},
+    {0},
+};
+
+typedef struct arguments {
+    const char *model, *weights, *plan, *isa, *kernel;
+    int32_t batch, threads;
+    cynf_gen_options gen;
+} arguments;
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case 'm': a->model = arg; break;
+    case 'w': a->weights = arg; break;
+    case 'p': a->plan = arg; break;
+    case 'b': a->batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
+    case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
+    case 'n': a->gen.name = arg; break;
+    case 'o': a->gen.out = arg; break;
+    case OPT_ISA: a->isa = arg; break;
+    case OPT_KERNEL: a->kernel = arg; break;
+    case OPT_MODE:
+        if (!strcmp(arg, "portable"))
+            a->gen.mode = CYNF_GEN_PORTABLE;
+        else if (strcmp(arg, "fixed"))
+            argp_error(state, "--mode: expected fixed or portable, found \"%s\"", arg);
+        break;
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", arg); break;
+    case ARGP_KEY_END:
+        if (!a->model || !a->gen.out)
+            argp_error(state, "%s is missing", a->model ? "--out" : "--model");
+        break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+/* Narrows what CYNF_CPU_MASK left; a set that this machine or build lacks is refused. */
+static void allow_isa(const char *name)
+{
+    unsigned mask;
+    if (strchr(name, ',') || !cynf_cpu_parse_mask(name, &mask))
+        tool_fail(TOOL_BAD_USAGE, "--isa: expected scalar, sse41, avx2, avx512 or neon, found \"%s\"", name);
+    const unsigned here = cynf_cpu_isas();
+    for (int isa = 0; isa < CYNF_ISA_COUNT; isa++)
+        if (!strcmp(cynf_isa_name((cynf_isa)isa), name) && !(here >> isa & 1))
+            tool_fail(TOOL_BAD_INPUT, "--isa %s: this machine does not run it (or CYNF_CPU_MASK forbids it), so its kernels cannot be chosen here; "
+                "generate on such a machine, or with --mode portable and build with CROSS=<its compiler's prefix>", name);
+    cynf_cpu_set_mask(mask & here);
+}
+
+/* The command as a shell takes it. */
+static char *command_line(int argc, char **argv)
+{
+    char *line = NULL;
+    size_t n;
+    FILE *f = open_memstream(&line, &n);
+    if (!f)
+        tool_fail(TOOL_BAD_INPUT, "out of memory");
+    fputs("cynf-gen", f);
+    for (int i = 1; i < argc; i++) {
+        bool plain = *argv[i];
+        for (const char *c = argv[i]; *c; c++)
+            plain &= isalnum((unsigned char)*c) || strchr("-_./=+,:@%", *c);
+        fputs(plain ? " " : " '", f);
+        for (const char *c = argv[i]; *c; c++)
+            if (*c == '\'')
+                fputs("'\\''", f);
+            else
+                fputc(*c, f);
+        if (!plain)
+            fputc('\'', f);
+    }
+    fclose(f);
+    return line;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
+    arguments a = {.batch = 1, .threads = 1};
+    char why[2048] = "";
+    tool_init();
+    char *command = command_line(argc, argv);
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    a.gen.command = command;
+    if (a.isa)
+        allow_isa(a.isa);
+
+    cynf_graph *g = tool_load(a.model, a.weights, a.batch);
+    cynf_build_options build = {.threads = a.threads, .force = a.kernel};
+    cynf_binding *plan = NULL;
+    if (a.plan) {
+        const cynf_status s = cynf_plan_open(&plan, a.plan, why, sizeof why);
+        if (s == CYNF_EIO)
+            tool_fail(TOOL_BAD_INPUT, "%s", why);
+        if (*why)
+            fprintf(stderr, "cynf-gen: warning: %s\n", why);
+        if (plan && !cynf_binding_apply(plan, g, &build))
+            fprintf(stderr, "cynf-gen: warning: %s has no entry for this model with %d threads and batch %d; what it knows of single layers is used\n", a.plan,
+                a.threads, a.batch);
+    }
+    cynf_program *p;
+    if (cynf_program_build(&p, g, &build, why, sizeof why))
+        tool_fail(TOOL_BAD_INPUT, "%s: %s", a.model, why);
+    if (cynf_generate(p, &a.gen, why, sizeof why))
+        tool_fail(TOOL_BAD_INPUT, "%s", why);
+    fprintf(stderr, "cynf-gen: %s: %d kernel calls, %.1f KiB of weights, %.1f KiB of memory a run\n", a.gen.out, p->n_step, (double)p->consts_bytes / 1024,
+        (double)p->arena_bytes / 1024);
+    cynf_program_free(&p);
+    cynf_binding_free(&plan);
+    cynf_graph_free(&g);
+    free(command);
+    return TOOL_OK;
+}
