@@ -16,10 +16,11 @@ static float fma_rounds(int64_t rounds)
 #pragma GCC unroll 12
     for (int i = 0; i < 12; i++)
         acc[i] = vf_zero();
-    vf a[4]; /* in registers where there are enough: one load a cycle must not be the limit */
+    LAUNDER(p); /* equal operands must not merge accumulators */
+    vf a[4]; /* in registers where there are enough, or else loads would be the limit */
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        a[i] = vf_load(operand + (3 + i) * VL);
+        a[i] = vf_load(p + (3 + i) * VL);
     for (int64_t r = 0; r < rounds; r++) {
         LAUNDER(p);
         vf b[3];
@@ -27,10 +28,12 @@ static float fma_rounds(int64_t rounds)
         for (int j = 0; j < 3; j++)
             b[j] = vf_load(p + j * VL);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
+            const vf ai = VREGS >= 32 ? a[i] : vf_load(p + (3 + i) * VL);
 #pragma GCC unroll 3
             for (int j = 0; j < 3; j++)
-                acc[3 * i + j] = vf_fma(a[i], b[j], acc[3 * i + j]);
+                acc[3 * i + j] = vf_fma(ai, b[j], acc[3 * i + j]);
+        }
     }
     vf sum = vf_zero();
 #pragma GCC unroll 12
