@@ -33,11 +33,7 @@ static cynf_model_port *ports(const cynf_graph *g, const cynf_port *p, int n)
 cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_options *o, char *message, size_t message_bytes)
 {
     char none[1];
-    if (!message || !message_bytes) {
-        message = none;
-        message_bytes = sizeof none;
-    }
-    message[0] = 0;
+    cynf_net_message(&message, &message_bytes, none);
     cynf_net *net = calloc(1, sizeof *net);
     cynf_status s = CYNF_ENOMEM;
     if (net) {
@@ -79,3 +75,17 @@ const cynf_model_port *cynf_net_input(const cynf_net *net, int i) { return &net-
 const cynf_model_port *cynf_net_output(const cynf_net *net, int i) { return &net->out[i]; }
 int32_t cynf_net_batch(const cynf_net *net) { return net->graph->batch; }
 int cynf_net_batch_fixed(const cynf_net *net) { return net->graph->batch_mixed; }
+
+cynf_status cynf_net_mask(char *message, size_t message_bytes)
+{
+    const char *text = getenv("CYNF_CPU_MASK");
+    unsigned mask;
+    if (!text || !*text)
+        return CYNF_OK;
+    if (!cynf_cpu_parse_mask(text, &mask)) {
+        snprintf(message, message_bytes, "CYNF_CPU_MASK is \"%s\"; expected names out of scalar, sse41, avx2, avx512, neon or all, separated by commas", text);
+        return CYNF_EINVAL;
+    }
+    cynf_cpu_set_mask(mask);
+    return CYNF_OK;
+}

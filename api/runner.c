@@ -15,33 +15,14 @@ struct cynf_runner {
     cynf_model *instance;
 };
 
-/* The mask is the library's one global; the environment's word is taken at every compilation. */
-static cynf_status apply_mask(char *message, size_t message_bytes)
-{
-    const char *text = getenv("CYNF_CPU_MASK");
-    unsigned mask;
-    if (!text || !*text)
-        return CYNF_OK;
-    if (!cynf_cpu_parse_mask(text, &mask)) {
-        snprintf(message, message_bytes, "CYNF_CPU_MASK is \"%s\"; expected names out of scalar, sse41, avx2, avx512, neon or all, separated by commas", text);
-        return CYNF_EINVAL;
-    }
-    cynf_cpu_set_mask(mask);
-    return CYNF_OK;
-}
-
 cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_compile_options *o, char *message, size_t message_bytes)
 {
     static const cynf_compile_options defaults;
     char none[1];
     if (!o)
         o = &defaults;
-    if (!message || !message_bytes) {
-        message = none;
-        message_bytes = sizeof none;
-    }
-    message[0] = 0;
-    cynf_status s = apply_mask(message, message_bytes);
+    cynf_net_message(&message, &message_bytes, none);
+    cynf_status s = cynf_net_mask(message, message_bytes);
     if (s)
         return s;
     cynf_build_options b = {.threads = o->threads ? o->threads : 1, .force = o->kernels ? o->kernels : getenv("CYNF_KERNEL"), .max_arena_bytes = o->max_arena_bytes};

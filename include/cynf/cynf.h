@@ -98,6 +98,44 @@ int64_t cynf_runner_arena_bytes(const cynf_runner *r);
 /** cynf_run, and adds the seconds of each step to seconds[cynf_runner_steps()]. */
 cynf_status cynf_run_profile(cynf_runner *r, const void *const x[], void *const y[], double *seconds);
 
+/* ---- tuning and generating -------------------------------------------------------------------------------------------------- */
+
+typedef enum cynf_tuning_effort { CYNF_TUNING_ESTIMATE, CYNF_TUNING_MEASURE, CYNF_TUNING_PATIENT } cynf_tuning_effort;
+
+/** Zeros are the defaults, but for effort. */
+typedef struct cynf_tuning {
+    cynf_tuning_effort effort;
+    int32_t threads;           /**< 0: 1 */
+    double time_limit_seconds; /**< 0: none */
+    double max_error;          /**< relative to a layer's largest output; 0: 1e-5 */
+    int64_t max_arena_bytes;   /**< 0: no limit */
+    void (*progress)(void *ctx, double fraction, const char *what); /**< NULL: silent */
+    void *progress_ctx;
+    void *reserved[4];         /**< 0 */
+} cynf_tuning;
+
+/** Tunes net on this machine; *plan gets JSON text (docs/plan-format.md) that the caller frees with free(). */
+cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan, char *message, size_t message_bytes);
+
+/** Zeros are the defaults. */
+typedef struct cynf_generation {
+    const char *out;      /**< folder to write; required */
+    const char *name;     /**< prefix of every external symbol; NULL: the last part of out */
+    const char *command;  /**< for the headings; NULL: none */
+    const char *plan;     /**< JSON plan (path); NULL: the cost model decides */
+    int32_t threads;      /**< most threads of an instance; 0: 1 */
+    int32_t portable;     /**< 1: sources for every instruction set of the architecture, tuned where it runs */
+    void *reserved[4];    /**< 0 */
+} cynf_generation;
+
+/** Writes the model as C into a folder, whole or not at all. message as in cynf_compile(). */
+cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, char *message, size_t message_bytes);
+
+/** Hash of the kernels' sources: plans and native builds are made for one; static storage. */
+const char *cynf_build_id(void);
+/** What identifies this CPU for tuning; returns out. */
+const char *cynf_cpu_fingerprint(char *out, size_t cap);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,300 @@
+# cython: language_level=3, binding=False
+# SPDX-License-Identifier: MIT
+"""The C library as Python objects: nets, and models that either engine runs."""
+import os
+import threading
+
+import numpy as np
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free
+
+
+cdef extern from "dlfcn.h":
+    void *dlopen(const char *path, int flags)
+    void *dlsym(void *handle, const char *name)
+    const char *dlerror()
+    int RTLD_NOW, RTLD_LOCAL
+
+cdef extern from "cynf/cynf.h":
+    ctypedef int cynf_status
+    ctypedef struct cynf_net
+    ctypedef struct cynf_runner
+    ctypedef struct cynf_model
+    ctypedef struct cynf_net_options:
+        int32_t batch
+        const char *weights
+    ctypedef struct cynf_model_port:
+        const char *name
+        const char *dtype
+        int32_t rank
+        int32_t shape[8]
+    ctypedef struct cynf_model_options:
+        int32_t threads
+        char *message
+        size_t message_bytes
+    ctypedef struct cynf_model_info:
+        int32_t abi_version, batch, batch_fixed, n_in, n_out
+        const cynf_model_port *inputs "in"
+        const cynf_model_port *outputs "out"
+        const char *id
+        const char *isa
+        cynf_status (*create)(cynf_model **out, const cynf_model_options *o)
+        cynf_status (*run_batch)(cynf_model *m, size_t n, const void **x, void **y) nogil
+        void (*destroy)(cynf_model **m)
+    ctypedef struct cynf_compile_options:
+        int32_t threads
+        const char *plan
+    ctypedef struct cynf_tuning:
+        int effort
+        int32_t threads
+        double time_limit_seconds
+    ctypedef struct cynf_generation:
+        const char *out
+        const char *name
+        const char *plan
+        int32_t threads
+    int CYNF_MODEL_ABI_VERSION, CYNF_TUNING_MEASURE
+    const char *cynf_version()
+    const char *cynf_build_id()
+    const char *cynf_cpu_fingerprint(char *out, size_t cap)
+    const char *cynf_status_str(cynf_status s)
+    cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_options *o, char *message, size_t n)
+    void cynf_net_free(cynf_net **net)
+    int cynf_net_inputs(const cynf_net *net)
+    int cynf_net_outputs(const cynf_net *net)
+    const cynf_model_port *cynf_net_input(const cynf_net *net, int i)
+    const cynf_model_port *cynf_net_output(const cynf_net *net, int i)
+    int32_t cynf_net_batch(const cynf_net *net)
+    int cynf_net_batch_fixed(const cynf_net *net)
+    cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_compile_options *o, char *message, size_t n)
+    cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void **x, void **y) nogil
+    void cynf_runner_free(cynf_runner **r)
+    cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan, char *message, size_t n) nogil
+    cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, char *message, size_t n) nogil
+
+DEF MAX_PORTS = 64
+DEF MESSAGE = 1024
+
+version = cynf_version().decode()
+build_id = cynf_build_id().decode()
+
+
+class Error(RuntimeError):
+    """A model that cannot be read or run; the text names file, layer, reason and way out."""
+
+
+def cpu_fingerprint():
+    cdef char text[512]
+    return cynf_cpu_fingerprint(text, sizeof(text)).decode()
+
+
+cdef fail(cynf_status s, const char *message):
+    text = message.decode('utf8', 'replace') or cynf_status_str(s).decode()
+    if s == -2:
+        raise MemoryError(text)
+    raise Error(text)
+
+
+cdef class Port:
+    """Name, dtype and shape (without the batch) of a model's input or output."""
+    cdef readonly str name
+    cdef readonly object dtype
+    cdef readonly tuple shape
+    cdef readonly int rows  # of one run along the first axis
+
+    @staticmethod
+    cdef Port of(const cynf_model_port *p):
+        cdef Port self = Port()
+        self.name = p.name.decode('utf8', 'replace')
+        self.dtype = np.dtype(p.dtype.decode())
+        self.shape = tuple(p.shape[i] for i in range(1, p.rank))
+        self.rows = p.shape[0] if p.rank else 1
+        return self
+
+    def __repr__(self):
+        return f"{self.name}: {self.dtype}{(None,) + self.shape}"
+
+
+cdef class Net:
+    """A loaded model file."""
+    cdef cynf_net *net
+
+    def __cinit__(self, path, weights=None, int batch=1):
+        cdef char message[MESSAGE]
+        cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
+        cdef cynf_net_options o = cynf_net_options(batch=batch, weights=NULL)
+        if w:
+            o.weights = w
+        cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))
+        if s:
+            fail(s, message)
+
+    def __dealloc__(self):
+        cynf_net_free(&self.net)
+
+    def tune(self, int threads=1, double time_limit=0):
+        """Measures this machine; returns the plan as JSON text."""
+        cdef char message[MESSAGE]
+        cdef char *plan = NULL
+        cdef cynf_tuning o = cynf_tuning(effort=CYNF_TUNING_MEASURE, threads=threads, time_limit_seconds=time_limit)
+        cdef cynf_status s
+        with nogil:
+            s = cynf_net_tune(self.net, &o, &plan, message, sizeof(message))
+        if s:
+            fail(s, message)
+        try:
+            return plan.decode()
+        finally:
+            free(plan)
+
+    def generate(self, out, name, plan=None, int threads=1):
+        """Writes the model as C into the folder out."""
+        cdef char message[MESSAGE]
+        cdef bytes o = os.fsencode(out), n = name.encode(), p = b'' if plan is None else os.fsencode(plan)
+        cdef cynf_generation g = cynf_generation(out=o, name=n, plan=NULL, threads=threads)
+        cdef cynf_status s
+        if p:
+            g.plan = p
+        with nogil:
+            s = cynf_net_generate(self.net, &g, message, sizeof(message))
+        if s:
+            fail(s, message)
+        return message.decode('utf8', 'replace')
+
+
+cdef class Model:
+    """A model that can be called: y = model(x), or model(a, b) with several inputs; several outputs come as a list.
+
+    Arrays hold any number of samples along the first axis and are cast to the declared types. Calls from several
+    threads take turns; for parallel calls make a model a thread.
+    """
+    cdef cynf_runner *runner
+    cdef cynf_model *instance
+    cdef const cynf_model_info *info
+    cdef Net net
+    cdef object lock
+    cdef readonly list inputs, outputs
+    cdef readonly int batch
+    cdef readonly bint batch_fixed
+    cdef readonly str engine
+    cdef readonly str note
+    cdef int n_in, n_out
+
+    def __dealloc__(self):
+        if self.runner != NULL:
+            cynf_runner_free(&self.runner)
+        if self.instance != NULL:
+            self.info.destroy(&self.instance)
+
+    def _ports(self):
+        self.lock = threading.Lock()
+        self.n_in = len(self.inputs)
+        self.n_out = len(self.outputs)
+        if self.n_in > MAX_PORTS or self.n_out > MAX_PORTS:
+            raise Error(f'{self.n_in} inputs and {self.n_out} outputs; at most {MAX_PORTS} of each are supported')
+
+    @staticmethod
+    def library(Net net, int threads=1, plan=None):
+        """Through the prebuilt kernels."""
+        cdef char message[MESSAGE]
+        cdef Model self = Model()
+        cdef bytes p = b'' if plan is None else os.fsencode(plan)
+        cdef cynf_compile_options o = cynf_compile_options(threads=threads, plan=NULL)
+        if p:
+            o.plan = p
+        cdef cynf_status s = cynf_compile(&self.runner, net.net, &o, message, sizeof(message))
+        if s:
+            fail(s, message)
+        self.net = net
+        self.inputs = [Port.of(cynf_net_input(net.net, i)) for i in range(cynf_net_inputs(net.net))]
+        self.outputs = [Port.of(cynf_net_output(net.net, i)) for i in range(cynf_net_outputs(net.net))]
+        self.batch = cynf_net_batch(net.net)
+        self.batch_fixed = cynf_net_batch_fixed(net.net) != 0
+        self.engine = 'library'
+        self.note = message.decode('utf8', 'replace')
+        self._ports()
+        return self
+
+    @staticmethod
+    def native(path, name, int threads=1):
+        """From a generated model's shared object; it stays loaded for the life of the process."""
+        cdef char message[MESSAGE]
+        cdef Model self = Model()
+        cdef bytes p = os.fsencode(os.path.abspath(path)), symbol = (name + '_info').encode()
+        cdef void *handle = dlopen(p, RTLD_NOW | RTLD_LOCAL)
+        if handle == NULL:
+            raise Error(dlerror().decode('utf8', 'replace'))
+        cdef const cynf_model_info *(*get)() = <const cynf_model_info *(*)()>dlsym(handle, symbol)
+        if get == NULL:
+            raise Error(f'{path}: it has no function {name}_info; it is not the model "{name}" made by cynf-gen')
+        self.info = get()
+        if self.info.abi_version != CYNF_MODEL_ABI_VERSION:
+            raise Error(f'{path}: made for version {self.info.abi_version} of the model interface, this is {CYNF_MODEL_ABI_VERSION}; generate it again')
+        message[0] = 0
+        cdef cynf_model_options o = cynf_model_options(threads=threads, message=message, message_bytes=sizeof(message))
+        cdef cynf_status s = self.info.create(&self.instance, &o)
+        if s:
+            fail(s, message)
+        self.inputs = [Port.of(&self.info.inputs[i]) for i in range(self.info.n_in)]
+        self.outputs = [Port.of(&self.info.outputs[i]) for i in range(self.info.n_out)]
+        self.batch = self.info.batch
+        self.batch_fixed = self.info.batch_fixed != 0
+        self.engine = 'native'
+        self.note = message.decode('utf8', 'replace')
+        self._ports()
+        return self
+
+    def __call__(self, *xs):
+        cdef Py_buffer views[2 * MAX_PORTS]
+        cdef const void *x[MAX_PORTS]
+        cdef void *y[MAX_PORTS]
+        cdef int held = 0, i
+        cdef size_t n = 0
+        cdef cynf_status s
+        cdef Port p
+        cdef list arrays = [], results = []
+        if self.n_in != 1 and len(xs) == 1 and isinstance(xs[0], (list, tuple)):
+            xs = tuple(xs[0])
+        if len(xs) != self.n_in:
+            raise ValueError(f'the model has {self.n_in} inputs; {len(xs)} were given')
+        for i in range(self.n_in):
+            p = self.inputs[i]
+            a = np.ascontiguousarray(xs[i], p.dtype)
+            shape = a.shape
+            if shape[1:] != p.shape or len(shape) != len(p.shape) + 1:
+                raise ValueError(f'input {i} ("{p.name}") has shape {np.shape(xs[i])}, expected {(None,) + p.shape}')
+            if i and <size_t>shape[0] != n:
+                raise ValueError(f'input {i} ("{p.name}") has {shape[0]} samples, input 0 has {n}')
+            n = shape[0]
+            arrays.append(a)
+        if self.n_in == 0:
+            n = self.batch
+        if self.batch_fixed and n % <size_t>self.batch:
+            raise ValueError(f'the samples of a batch influence each other in this model: it takes multiples of {self.batch}, not {n}')
+        for i in range(self.n_out):
+            p = self.outputs[i]
+            results.append(np.empty((n * p.rows // self.batch,) + p.shape, p.dtype))
+        try:
+            for i in range(self.n_in):
+                PyObject_GetBuffer(arrays[i], &views[held], PyBUF_SIMPLE)
+                x[i] = views[held].buf
+                held += 1
+            for i in range(self.n_out):
+                PyObject_GetBuffer(results[i], &views[held], PyBUF_WRITABLE)
+                y[i] = views[held].buf
+                held += 1
+            with self.lock:
+                with nogil:
+                    if self.runner != NULL:
+                        s = cynf_run_batch(self.runner, n, x, y)
+                    else:
+                        s = self.info.run_batch(self.instance, n, x, y)
+        finally:
+            for i in range(held):
+                PyBuffer_Release(&views[i])
+        if s:
+            raise Error(cynf_status_str(s).decode())
+        return results[0] if self.n_out == 1 else results
+
+    predict = __call__
