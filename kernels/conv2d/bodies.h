@@ -7,3 +7,4 @@
 #include "kernels/conv2d/fft.h"
 #include "kernels/conv2d/winograd.h"
 #include "kernels/conv2d/direct.h"
+#include "kernels/conv2d/im2col.h"

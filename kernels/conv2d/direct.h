@@ -63,15 +63,20 @@ static CYNF_INLINE uint32_t cynf_conv2d_row_bits(cynf_conv2d_tiling s)
     return bits;
 }
 
+/** The mask of the first rows x columns pixels of a tile. */
+static CYNF_INLINE uint32_t cynf_conv2d_tile_mask(cynf_conv2d_tiling s, int rows, int columns)
+{
+    return CYNF_ROWS(columns) * (cynf_conv2d_row_bits(s) & CYNF_ROWS(rows * s.tw));
+}
+
 /** Epilogue and store of the tile whose first pixel is (oh0, ow0): rows x columns pixels, n channels. y and r point at the image. */
 static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oh0, int ow0, int rows, int columns,
     int n, const cynf_conv2d_offsets *o, const float *r, float *y, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
-    const uint32_t mask = CYNF_ROWS(columns) * (cynf_conv2d_row_bits(s) & CYNF_ROWS(rows * s.tw));
     y += (ptrdiff_t)oh0 * g->y.rs + (ptrdiff_t)ow0 * g->y.ps;
     if (g->e.residual)
         r += (ptrdiff_t)oh0 * g->r.rs + (ptrdiff_t)ow0 * g->r.ps;
-    cynf_tile_finish(mr, nv, mask, n, &g->e, r, o->r, o->r_ch, y, o->y, o->y_ch, acc);
+    cynf_tile_finish(mr, nv, cynf_conv2d_tile_mask(s, rows, columns), n, &g->e, r, o->r, o->r_ch, y, o->y, o->y_ch, acc);
     if (!cynf_act_in_tile(&g->e))
         for (int i = 0; i < rows; i++)
             for (int v = 0; v < nv && v * VL < n; v++)
