@@ -22,13 +22,11 @@
 static CYNF_INLINE void conv2d_fft_forward(const cynf_conv2d *g, const cynf_tiling *l, const int n, const cynf_args *a, const conv2d_tiled_unit *w, int i)
 {
     const ptrdiff_t rs = cynf_fft_row(n, VL);
+    const cynf_fft_grid grid = conv2d_fft_grid(g, n);
     float *const z = w->scratch;
     const int image = (w->first + i) / l->rows, q = (w->first + i) % l->rows;
     for (int c = 0; c < g->ic; c += VL) {
-        for (int part = 0; part < 2; part++) /* the last tile of an odd number is joined by zeros */
-            cynf_patch_load(a->x[0] + cynf_pixel(&g->x, image, 0, 0, c), &g->x, q + part < l->tiles ? g->h : 0, g->w, (q + part) / l->tx * l->sy - g->pt,
-                (q + part) % l->tx * l->sx - g->pl, n, g->ic - c < VL ? g->ic - c : VL, z + part * VL, rs, 2 * VL);
-        cynf_fft2_forward(n, 0, n, z);
+        cynf_fft_forward_pair(n, &grid, q, a->x[0] + cynf_pixel(&g->x, image, 0, 0, c), &g->x, g->h, g->w, g->ic - c < VL ? g->ic - c : VL, z);
         float *v = w->v + (ptrdiff_t)i * l->kp + c;
         for (int y = 0; y < n; y++)
             for (int x = 0; x < n; x++) {

@@ -10,11 +10,15 @@
 #include "kernels/conv2d/tiled_layout.h"
 #include "kernels/fft/fft_layout.h"
 
+static CYNF_INLINE cynf_fft_grid conv2d_fft_grid(const cynf_conv2d *g, int n)
+{
+    return cynf_fft_grid_of(n, g->h, g->w, g->oh, g->ow, g->kh, g->kw, g->pt, g->pl);
+}
+
 static CYNF_INLINE cynf_tiling conv2d_fft_tiling(const cynf_conv2d *g, cynf_tile t)
 {
-    const int n = t.mr;
-    return conv2d_tiling(g, t, 3 * cynf_fft_pairs(n) - 8, cynf_fft_step(n, g->h, g->oh, g->kh, g->pt), cynf_fft_step(n, g->w, g->ow, g->kw, g->pl), 2,
-        cynf_fft_tile_bytes(n, t.v));
+    const cynf_fft_grid grid = conv2d_fft_grid(g, t.mr);
+    return conv2d_tiling(g, t, 3 * cynf_fft_pairs(t.mr) - 8, grid.sy, grid.sx, 2, cynf_fft_tile_bytes(t.mr, t.v));
 }
 
 #endif

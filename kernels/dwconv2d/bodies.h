@@ -3,3 +3,5 @@
 #define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
 #include "kernels/dwconv2d/dwconv2d_f32.inc"
 #undef CYNF_ALGO
+
+#include "kernels/dwconv2d/fft.h"

@@ -143,4 +143,23 @@ static CYNF_INLINE void cynf_fft2_backward(const int n, int rows, float *z)
             fft_line(z + (i - n) * rs, 2 * VL, n, false);
 }
 
+/**
+ * z = F of the input tiles q and q + 1 of a grid over one image: the first lanes lanes of the vectors at image, pixel (0, 0) of h x w. An odd number of tiles is
+ * filled up by one of zeros.
+ */
+static CYNF_INLINE void cynf_fft_forward_pair(const int n, const cynf_fft_grid *t, int q, const float *image, const cynf_view *v, int h, int w, int lanes, float *z)
+{
+    int y0 = n, y1 = 0; /* the rows that are not all zero */
+    for (int part = 0; part < 2; part++) {
+        const int rows = q + part < t->tiles ? h : 0, iy = (q + part) / t->tx * t->sy - t->pt, ix = (q + part) % t->tx * t->sx - t->pl;
+        const int lo = iy < 0 ? -iy : 0, hi = rows - iy < n ? rows - iy : n;
+        cynf_patch_load(image, v, rows, w, iy, ix, n, lanes, z + part * VL, cynf_fft_row(n, VL), 2 * VL);
+        if (lo < hi) {
+            y0 = lo < y0 ? lo : y0;
+            y1 = hi > y1 ? hi : y1;
+        }
+    }
+    cynf_fft2_forward(n, y0 < y1 ? y0 : y1, y1, z);
+}
+
 #endif

@@ -43,6 +43,17 @@ static CYNF_INLINE int cynf_fft_step(int n, int in, int out, int k, int pad)
     return out <= n && pad + in <= n && out + k - 1 - n <= pad ? out : n - k + 1;
 }
 
+/** The tiles of an image: tx a row, sy x sx outputs each, the first at (-pt, -pl) of the input. */
+typedef struct cynf_fft_grid {
+    int32_t tiles, tx, sy, sx, pt, pl;
+} cynf_fft_grid;
+
+static CYNF_INLINE cynf_fft_grid cynf_fft_grid_of(int n, int h, int w, int oh, int ow, int kh, int kw, int pt, int pl)
+{
+    const int sy = cynf_fft_step(n, h, oh, kh, pt), sx = cynf_fft_step(n, w, ow, kw, pl), tx = CYNF_CEIL_DIV(ow, sx);
+    return (cynf_fft_grid){CYNF_CEIL_DIV(oh, sy) * tx, tx, sy, sx, pt, pl};
+}
+
 /** Elements of a complex tile: rows of n vectors of real, then imaginary parts, one vector pair apart so that columns spread over the cache's sets. */
 static CYNF_INLINE ptrdiff_t cynf_fft_row(int n, int v)
 {
