@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/executor.h"
-#include "runtime/walk.h"
+#include "runtime/walk_program.h"
 #include "tune/calibrate.h"
 #include "tune/journal.h"
 #include "tune/search.h"
@@ -215,50 +214,67 @@ static double seconds_of(const cJSON *e, int place, const cynf_kernel **kernel)
 /* ---- whole models ---- */
 
 
+/** Programs of one graph that run in turns. They share the threads: idle ones of another program would take the cores away. */
 typedef struct stable {
-    cynf_executor **executor;
+    cynf_walk **walk;
+    void **memory; /**< per walk, then of the pool */
     void **x, **y;
+    int n;
+    cynf_thread_pool *pool;
 } stable;
 
 static void run_program(void *ctx, int i)
 {
     const stable *b = ctx;
-    cynf_executor_run(b->executor[i], (const void *const *)b->x, b->y);
+    cynf_walk_run(b->walk[i], b->pool, b->memory[i], (const void *const *)b->x, b->y, NULL);
 }
 
-static void stable_free(stable *b, int n, const cynf_graph *g)
+static void stable_free(stable *b)
 {
-    for (int i = 0; i < n && b->executor; i++)
-        if (b->executor[i])
-            cynf_executor_destroy(&b->executor[i]);
-    for (int i = 0; i < g->n_in && b->x; i++)
+    const cynf_walk *w = b->walk ? b->walk[0] : NULL;
+    if (b->pool)
+        cynf_pool_destroy(&b->pool);
+    for (int i = 0; w && b->x && i < w->n_in; i++)
         free(b->x[i]);
-    for (int i = 0; i < g->n_out && b->y; i++)
+    for (int i = 0; w && b->y && i < w->n_out; i++)
         free(b->y[i]);
-    free(b->executor);
+    for (int i = 0; i <= b->n && b->memory; i++)
+        free(b->memory[i]);
+    for (int i = 0; i < b->n && b->walk; i++)
+        cynf_walk_free(&b->walk[i]);
+    free(b->walk);
+    free(b->memory);
     free(b->x);
     free(b->y);
 }
 
 static bool stable_init(stable *b, const cynf_entrant *e, int n, int32_t threads)
 {
-    const cynf_program *p = e[0].program;
-    const cynf_graph *g = p->graph;
-    *b = (stable){calloc((size_t)n, sizeof(cynf_executor *)), calloc((size_t)g->n_in + 1, sizeof(void *)), calloc((size_t)g->n_out + 1, sizeof(void *))};
-    bool good = b->executor && b->x && b->y;
+    const cynf_graph *g = e[0].program->graph;
+    *b = (stable){calloc((size_t)n, sizeof(cynf_walk *)), calloc((size_t)n + 1, sizeof(void *)), calloc((size_t)g->n_in + 1, sizeof(void *)),
+        calloc((size_t)g->n_out + 1, sizeof(void *)), n, NULL};
+    bool good = b->walk && b->memory && b->x && b->y;
+    for (int i = 0; i < n && good; i++) {
+        good = cynf_walk_of_program(&b->walk[i], e[i].program) == CYNF_OK;
+        const size_t bytes = good ? CYNF_ROUND_UP(cynf_walk_bytes(b->walk[i], 1), 64) : 0;
+        good = good && (b->memory[i] = aligned_alloc(64, bytes));
+        if (good)
+            memset(b->memory[i], 0, bytes);
+    }
     for (int i = 0; i < g->n_in && good; i++) {
-        const size_t elems = cynf_program_input_elems(p, i), bytes = elems * cynf_dtype_bytes(g->in[i].dtype);
-        good = (b->x[i] = calloc(1, bytes + 64)) != NULL;
+        const cynf_edge *edge = &b->walk[0]->in[i];
+        good = (b->x[i] = calloc(1, edge->elems * cynf_dtype_bytes(edge->dtype) + 64)) != NULL;
         uint32_t seed = 1;
-        for (size_t k = 0; k < elems && good && g->in[i].dtype == CYNF_F32; k++) {
+        for (size_t k = 0; k < edge->elems && good && edge->dtype == CYNF_F32; k++) {
             seed = seed * 1664525u + 1013904223u;
             ((float *)b->x[i])[k] = (float)(seed >> 8) * 0x1p-24f;
         }
     }
     for (int i = 0; i < g->n_out && good; i++)
-        good = (b->y[i] = malloc(cynf_program_output_elems(p, i) * cynf_dtype_bytes(g->out[i].dtype) + 64)) != NULL;
-    for (int i = 0; i < n && good; i++)
-        good = cynf_executor_create(&b->executor[i], e[i].program, threads) == CYNF_OK;
+        good = (b->y[i] = malloc(b->walk[0]->out[i].elems * cynf_dtype_bytes(b->walk[0]->out[i].dtype) + 64)) != NULL;
+    if (good && threads > 1)
+        good = (b->memory[n] = aligned_alloc(64, CYNF_ROUND_UP(cynf_pool_bytes(threads), 64))) &&
+            cynf_pool_create_in(&b->pool, threads, b->memory[n]) == CYNF_OK;
     return good;
 }
 
@@ -272,7 +288,7 @@ int cynf_race_programs(cynf_timer *t, cynf_entrant *e, int n, int32_t threads, d
         for (int i = 0; i < n; i++)
             e[i].result = c[i];
     }
-    stable_free(&b, n, e[0].program->graph);
+    stable_free(&b);
     free(c);
     return winner;
 }
@@ -283,7 +299,8 @@ static cynf_status mix_fusions(search *s, variant *v)
     variant apart, fused;
     const cynf_kernel *k;
     double *alone = calloc((size_t)s->g->n_node + 1, sizeof *alone);
-    const bool made = variant_init(&apart, s->g, 0, v->layout) & variant_init(&fused, s->g, 1, v->layout);
+    bool made = variant_init(&apart, s->g, 0, v->layout);
+    made = variant_init(&fused, s->g, 1, v->layout) && made; /* both, as both are freed */
     cynf_status status = made && alone ? CYNF_OK : CYNF_ENOMEM;
     if (!status && !(status = build(s, &apart)) && !(status = build(s, &fused))) {
         for (int i = 0; i < apart.program->n_step; i++)
@@ -329,11 +346,11 @@ static int try_runners_up(search *s, const variant *v, variant *retried)
         for (int round = 0; round < PROFILE_ROUNDS && cynf_now() < end_of(s, 0.9); round++)
             for (int i = 0; i < 2; i++) {
                 memset(now[i], 0, (size_t)p->n_step * sizeof *seconds);
-                cynf_executor_profile(b.executor[i], (const void *const *)b.x, b.y, now[i]);
+                cynf_walk_run(b.walk[i], b.pool, b.memory[i], (const void *const *)b.x, b.y, now[i]);
                 for (int k2 = 0; k2 < p->n_step; k2++)
                     best[i][k2] = round ? fmin(best[i][k2], now[i][k2]) : now[i][k2];
             }
-    stable_free(&b, 2, s->g);
+    stable_free(&b);
     for (int i = 0; i < p->n_step; i++)
         if (other.program->step[i].kernel != p->step[i].kernel && best[1][i] < 0.97 * best[0][i]) {
             retried->kernel[p->step[i].node] = other.program->step[i].kernel;
