@@ -16,7 +16,7 @@ typedef enum cynf_effort {
 typedef struct cynf_measurer {
     cynf_machine machine;
     cynf_timer timer;
-    cynf_thread_pool *pool;       /**< NULL: one thread */
+    cynf_thread_pool *pool; /**< NULL: one thread */
     int32_t threads;
     cynf_effort effort;
     double max_error;      /**< of a layer's largest output */
