@@ -147,7 +147,7 @@ static void tell(loader *l, const cynf_keras_layer *k, const cynf_tensor_id *out
     g->error[0] = 0;
 }
 
-static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const cynf_tensor_id *in, cynf_tensor_id *out)
+static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const cynf_tensor_id *in, cynf_tensor_id *out, bool again)
 {
     cynf_lower c = l->proto;
     const int32_t first_node = l->g->n_node;
@@ -163,12 +163,12 @@ static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
         *out = c.klass->lower(&c);
     if (l->g->status)
         *out = CYNF_NO_TENSOR;
-    tell(l, k, out, c.parameters, first_node);
+    tell(l, k, out, again ? 0 : c.parameters, first_node);
 }
 
 /* ---- models ------------------------------------------------------------------------------------------------------------------- */
 
-static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix);
+static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix, bool again);
 
 /* The values of a model's layers: outputs of call node of layer i start at first[i] + node * its number of outputs. */
 typedef struct values {
@@ -198,10 +198,12 @@ static cynf_tensor_id value(loader *l, const values *v, const cynf_keras_ref *r)
     return cynf_graph_fail(l->g, CYNF_EFORMAT, "InputLayer \"%s\" is not among input_layers", k->name);
 }
 
-static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, const char *prefix)
+/* again: the layer's weights have been counted in an earlier call. */
+static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, const char *prefix, bool again)
 {
     const cynf_keras_layer *k = &v->m->layer[at->layer];
     const cynf_keras_call *call = &k->call[at->node];
+    again = again || at->node;
     cynf_tensor_id *out = &v->t[v->first[at->layer] + at->node * outputs(k)];
     char name[1024];
     snprintf(name, sizeof name, "%s%s", prefix, k->name);
@@ -219,15 +221,15 @@ static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, con
             cynf_graph_fail(l->g, CYNF_EFORMAT, "called with %d tensors, expected %d", call->n_in, k->model->n_in);
         else {
             snprintf(name, sizeof name, "%s%s/", prefix, k->name);
-            lower_model(l, k->model, in, out, name);
+            lower_model(l, k->model, in, out, name, again);
         }
     } else if (in)
-        lower_layer(l, k, call, in, out);
+        lower_layer(l, k, call, in, out, again);
     l->g->cur_name = l->g->cur_class = NULL;
     free(in);
 }
 
-static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix)
+static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix, bool again)
 {
     int64_t total = 0;
     values v = {m, in, calloc((size_t)m->n_layer, sizeof *v.first), NULL};
@@ -241,7 +243,7 @@ static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_
     for (int64_t i = 0; v.t && i < total; i++)
         v.t[i] = CYNF_NO_TENSOR;
     for (int32_t i = 0; i < m->n_order && !l->g->status; i++)
-        lower_call(l, &v, &m->order[i], prefix);
+        lower_call(l, &v, &m->order[i], prefix, again);
     for (int32_t i = 0; i < m->n_out && !l->g->status; i++)
         out[i] = value(l, &v, &m->out[i]);
     free(v.first);
@@ -266,7 +268,7 @@ static void lower_top(loader *l, const cynf_keras_model *m)
         in[i] = cynf_g_input(g, &s, input_dtype(g, dtype), m->in[i].key ? m->in[i].key : at < 0 ? "input" : m->layer[at].name);
     }
     g->cur_name = g->cur_class = NULL;
-    if (!g->status && lower_model(l, m, in, out, ""))
+    if (!g->status && lower_model(l, m, in, out, "", false))
         for (int32_t i = 0; i < m->n_out && !l->status; i++)
             cynf_g_output(g, out[i], CYNF_F32, m->out[i].key ? m->out[i].key : m->out[i].layer < 0 ? "output" : m->layer[m->out[i].layer].name);
     free(in);
@@ -353,6 +355,7 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     static const cynf_load_options defaults;
     loader l = {.o = o ? o : &defaults, .g = cynf_graph_new()};
     char message[1024] = "";
+    snprintf(text, cap, "%s: out of memory", path);
     cynf_status s = l.g ? read_parts(&l, path, message, sizeof message, text, cap) : CYNF_ENOMEM;
     if (!s) {
         l.g->batch = l.o->batch > 0 ? l.o->batch : 1;
