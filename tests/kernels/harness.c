@@ -297,13 +297,14 @@ static bool within(const test_case *c, double tile_error, size_t i, float got, d
         const double delta = tile_error + n * EPS / (1 - n * EPS) * c->expect.scale[i] + n * FLT_TRUE_MIN;
         for (int k = -4; k <= 4; k++)
             widen(acc + delta * k / 4, e, lo, hi, &nan);
-        /* Where a function jumps or its domain ends, both sides count; the last four are minima: silu, gelu, hard silu, mish. */
-        const double a = e->a, b = e->b;
-        const double edges[] = {0.0, -0.0, -1, a, nextafter(a, INFINITY), -a, nextafter(-a, -INFINITY), b, nextafter(b, -INFINITY),
-            -1.2784645, -0.7517916, -1.5, -1.1924312};
-        for (size_t k = 0; k < sizeof edges / sizeof *edges; k++)
-            if (fabs(acc - edges[k]) <= delta)
-                widen(edges[k], e, lo, hi, &nan);
+        /* Where activations jump, bend or turn (the last four: minima of silu, mish and both gelus). */
+        const double a = e->a, b = e->b, critical[] = {0, a, -a, b, e->c, 1, -1, 3, -3, -1.5, -1.27846454, -1.19243, -0.75179152, -0.75246142};
+        for (size_t k = 0; k < sizeof critical / sizeof *critical; k++)
+            if (fabs(acc - critical[k]) <= delta) {
+                widen(critical[k], e, lo, hi, &nan);
+                widen(nextafter(critical[k], INFINITY), e, lo, hi, &nan);
+                widen(nextafter(critical[k], -INFINITY), e, lo, hi, &nan);
+            }
         if (e->act == CYNF_ACT_SIN || e->act == CYNF_ACT_COS) { /* not monotonic at any scale */
             *lo -= delta;
             *hi += delta;
