@@ -18,6 +18,7 @@
 
 #include "api/net.h"
 #include "lowered.h"
+#include "native.h"
 #include "report.h"
 
 #define MAX_LAYERS 512
@@ -38,9 +39,11 @@ typedef struct golden {
 
 static struct {
     const char *match, *lower, *supported[MAX_LAYERS];
-    int threads, n_supported;
-    bool verbose;
-} opt = {.threads = 1};
+    int threads, n_supported, every, seen;
+    bool verbose, native;
+    cynf_gen_mode mode;
+    char cache[64]; /* objects that portable models have in common */
+} opt = {.threads = 1, .every = 1};
 
 /* ---- reading ----------------------------------------------------------------------------------------------------------- */
 
@@ -164,6 +167,26 @@ static bool supported(const golden *g)
     return g->layers[0] && opt.n_supported && !strstr(g->note, "may be refused clearly");
 }
 
+/* The generated model must give the executor's bits. */
+static bool same_native(const cynf_net *net, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
+{
+    void *z[LOWERED_MAX_PORTS];
+    size_t bytes[LOWERED_MAX_PORTS];
+    for (int i = 0; i < cynf_net_outputs(net); i++) {
+        const cynf_model_port *p = cynf_net_output(net, i);
+        bytes[i] = n * (p->bytes / (size_t)p->shape[0]);
+        z[i] = calloc(bytes[i] + p->bytes, 1);
+    }
+    if (!native_run(net->graph, opt.mode, opt.cache, opt.threads, n, x, z, why, cap))
+        return false;
+    for (int i = 0; i < cynf_net_outputs(net); i++)
+        if (memcmp(y[i], z[i], bytes[i])) {
+            snprintf(why, cap, "output %d: the generated model's bits differ from the executor's", i);
+            return false;
+        }
+    return true;
+}
+
 static report_outcome run_net(const cynf_net *net, const golden *g, double *worst, char *why, size_t cap)
 {
     const int n_in = cynf_net_inputs(net), n_out = cynf_net_outputs(net);
@@ -206,6 +229,8 @@ static report_outcome run_net(const cynf_net *net, const golden *g, double *wors
         snprintf(why, cap, "%zu samples are no whole number of batches of %d", n, cynf_net_batch(net));
         return REPORT_FAILED;
     }
+    if (opt.native && !same_native(net, n, x, y, why, cap))
+        return REPORT_FAILED;
     for (int i = 0; i < n_out; i++) {
         char text[256];
         const float *got = lowered_to_floats(y[i], g->out[i].elems, net->graph->out[i].dtype);
@@ -288,14 +313,14 @@ static void guarded_case(const char *path, const char *name)
 {
     int fd[2];
     answer a = {.outcome = REPORT_FAILED};
-    if (opt.match && !matches(name))
+    if ((opt.match && !matches(name)) || opt.seen++ % opt.every)
         return;
     fflush(stdout);
     if (pipe(fd))
         exit(2);
     const pid_t pid = fork();
     if (!pid) {
-        alarm(120);
+        alarm(opt.native ? 900 : 120);
         run_case(path, name, &a);
         _exit(write(fd[1], &a, sizeof a) != (ssize_t)sizeof a);
     }
@@ -369,9 +394,17 @@ static void read_supported(const char *path)
 int main(int argc, char **argv)
 {
     bool usage = false;
-    for (int c; (c = getopt(argc, argv, "m:l:s:t:v")) != -1;)
+    for (int c; (c = getopt(argc, argv, "e:m:l:n:s:t:v")) != -1;)
         switch (c) {
+        case 'e':
+            opt.every = atoi(optarg);
+            usage |= opt.every < 1;
+            break;
         case 'm': opt.match = optarg; break;
+        case 'n':
+            opt.native = true;
+            opt.mode = strcmp(optarg, "portable") ? CYNF_GEN_FIXED : CYNF_GEN_PORTABLE;
+            break;
         case 'l': opt.lower = optarg; break;
         case 's': read_supported(optarg); break;
         case 't': opt.threads = atoi(optarg); break;
@@ -379,16 +412,21 @@ int main(int argc, char **argv)
         default: usage = true;
         }
     if (usage || optind >= argc) {
-        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-v] FOLDER...\n"
+        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-e N] [-v] FOLDER...\n"
                         "  -m  only cases whose path holds one of the parts\n  -s  file of supported layer classes: refusing a golden made of them is a failure\n"
+                        "  -n  through the generated model, too, which must give the same bits\n  -e  every N-th case only\n"
                         "  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
                         "CYNF_CPU_MASK chooses the instruction sets, CYNF_KERNEL the variants.\n");
         return 2;
     }
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    snprintf(opt.cache, sizeof opt.cache, "/tmp/cynf-native-objects-%d", (int)getpid());
     if (opt.lower)
         remove(opt.lower);
     for (; optind < argc; optind++)
         walk(argv[optind], argv[optind]);
-    return report_finish() != 0;
+    const bool failed = report_finish() != 0;
+    if (opt.native && opt.mode == CYNF_GEN_PORTABLE)
+        native_forget(opt.cache);
+    return failed;
 }
