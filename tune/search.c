@@ -176,7 +176,7 @@ static cynf_status measure_all(search *s)
         done += sqrt(e->modelled);
         if (cJSON_GetObjectItemCaseSensitive(s->kernels, e->signature))
             continue;
-        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + (s->o->effort == CYNF_EFFORT_PATIENT ? 30 : 3));
+        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + (s->o->effort == CYNF_EFFORT_PATIENT ? 30 : 2));
         cJSON *found = cynf_measure_problem(&s->m, &e->problem, &e->raw);
         if (!found) {
             snprintf(s->why, s->cap, "layer \"%s\": out of memory while its kernels were measured", e->layer ? e->layer : "?");
@@ -194,10 +194,12 @@ static cynf_status measure_all(search *s)
 /* Seconds of the winner (place 0) or of the fastest other candidate (place 1, with its kernel); modelled where nothing was measured. */
 static double seconds_of(const cJSON *e, int place, const cynf_kernel **kernel)
 {
-    const char *winner = cJSON_GetObjectItemCaseSensitive(e, "kernel")->valuestring;
     double best = INFINITY;
     const cJSON *c;
     *kernel = NULL;
+    if (!e) /* of a variant that did not fit into the memory allowed */
+        return best;
+    const char *winner = cJSON_GetObjectItemCaseSensitive(e, "kernel")->valuestring;
     cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(e, "candidates"))
     {
         const cJSON *us = cJSON_GetObjectItemCaseSensitive(c, "median_us");
@@ -423,15 +425,18 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
     if (!status)
         status = build(s, &v[DEFAULT]);
     for (int i = 0; i < n_layouts && !status; i++) {
-        status = variant_init(&v[n++], s->g, -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
-        if (!status && !s->o->algo)
-            status = mix_fusions(s, &v[n - 1]);
-        else if (!status)
-            memset(v[n - 1].fuse, 0, (size_t)s->g->n_node);
-        if (!status)
-            status = build(s, &v[n - 1]);
+        variant *next = &v[n++];
+        status = variant_init(next, s->g, s->o->algo ? 0 : -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
+        if (!status && (s->o->algo || !(status = mix_fusions(s, next))))
+            status = build(s, next);
+        if (status == CYNF_ENOMEM && s->o->max_memory) { /* the other layouts may need less */
+            variant_free(&v[--n]);
+            status = CYNF_OK;
+        }
     }
-    if (!status && measured) {
+    if (n == FIRST) {
+        winner = DEFAULT;
+    } else if (!status && measured) {
         static const char *const names[] = {"un-tuned", "tuned", "tuned, plain layout", "tuned, other layout"};
         for (int i = 0; i < n; i++)
             e[i] = (cynf_entrant){.name = names[i], .program = v[i].program};
@@ -472,21 +477,24 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
 
 static cynf_status collect(search *s, const int16_t *layouts, int n_layouts)
 {
-    cynf_status status = CYNF_OK;
+    variant v;
+    cynf_status status = variant_init(&v, s->g, -1, -1) ? CYNF_OK : CYNF_ENOMEM;
+    v.modelled = true;
+    if (!status && !(status = build(s, &v)))
+        for (int k = 0; k < v.program->n_step; k++) {
+            size_t count[4];
+            cynf_geometry_weights(v.program->step[k].problem.op, &v.program->step[k].problem.u, count);
+            s->m.model_bytes += (int64_t)((count[0] + count[1] + count[2] + count[3]) * sizeof(float));
+        }
+    variant_free(&v);
     for (int i = 0; i < n_layouts && !status; i++)
         for (int8_t fuse = 0; fuse <= (s->o->algo ? 0 : 1) && !status; fuse++) {
-            variant v;
             status = variant_init(&v, s->g, fuse, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
             v.modelled = true;
-            if (!status)
-                status = build(s, &v);
-            if (!status && !add_problems(s, v.program))
+            if (!status && !(status = build(s, &v)) && !add_problems(s, v.program))
                 status = CYNF_ENOMEM;
-            for (int k = 0; !status && !i && !fuse && k < v.program->n_step; k++) {
-                size_t count[4];
-                cynf_geometry_weights(v.program->step[k].problem.op, &v.program->step[k].problem.u, count);
-                s->m.model_bytes += (int64_t)((count[0] + count[1] + count[2] + count[3]) * sizeof(float));
-            }
+            if (status == CYNF_ENOMEM && s->o->max_memory) /* the un-tuned program fits, and so may others */
+                status = CYNF_OK;
             variant_free(&v);
         }
     return status;
@@ -496,7 +504,7 @@ static cynf_status open_journal(search *s, cynf_tune_result *result)
 {
     char cpu[CYNF_SIGNATURE_CAP], key[4096], model[96];
     const cynf_tune_options *o = s->o;
-    if (o->no_journal)
+    if (o->no_journal || o->effort == CYNF_EFFORT_ESTIMATE)
         return CYNF_OK;
     snprintf(key, sizeof key, "cynf-journal 1 %s isas=%x library=%s model=%s effort=%d max_error=%g max_memory=%lld algo=%s",
         cynf_cpu_fingerprint(cpu, sizeof cpu), cynf_cpu_isas(), cynf_build_id(), cynf_plan_model_key(s->g, o->threads, model, sizeof model), (int)o->effort,
