@@ -286,7 +286,6 @@ static void limit(int resource, rlim_t most)
     }
 }
 
-#if !SANITIZED
 /** Bytes of address space in use; the parent may have taken any amount. */
 static rlim_t address_space(void)
 {
@@ -298,14 +297,16 @@ static rlim_t address_space(void)
         fclose(f);
     return pages ? (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) : RLIM_INFINITY;
 }
-#endif
 
-/** What a child needs that shall neither harm nor be heard. */
+/** A child that can neither do harm nor be heard. */
 static void confine(int fd, int out, size_t file_bytes, int64_t budget, int seconds)
 {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGPIPE, SIGTERM, SIGINT};
-    const int low = fd < out ? fd : out, high = fd < out ? out : fd;
-    /* The host's files are not ours; a sanitizer's report must be seen, a crashing library's must not. */
+    const int low = fd < out ? fd : out, high = fd < out ? out : fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+    }
     if (low > 3)
         close_range(3, (unsigned)low - 1, 0);
     if (high > low + 1)
@@ -313,21 +314,15 @@ static void confine(int fd, int out, size_t file_bytes, int64_t budget, int seco
     close_range((unsigned)high + 1, ~0U, 0);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, (rlim_t)seconds + 1);
-#if !SANITIZED
-    /* A handler of the host (a debugger's, an interpreter's) has no business in here. */
-    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-        signal(deadly[i], SIG_DFL);
-    const int null = open("/dev/null", O_RDWR);
-    if (null >= 0) {
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
+    /* A sanitizer needs its handlers, and address space for its shadow; set log_path to see its reports. */
+    if (!SANITIZED) {
+        static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGPIPE, SIGTERM, SIGINT};
+        for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+            signal(deadly[i], SIG_DFL);
+        const rlim_t used = address_space();
+        if (used != RLIM_INFINITY)
+            limit(RLIMIT_AS, used + 2 * file_bytes + 2 * (rlim_t)budget + ((rlim_t)256 << 20));
     }
-    const rlim_t used = address_space();
-    if (used != RLIM_INFINITY)
-        limit(RLIMIT_AS, used + 2 * file_bytes + 2 * (rlim_t)budget + ((rlim_t)256 << 20));
-#else
-    (void)deadly, (void)file_bytes, (void)budget;
-#endif
 }
 
 static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool zip, int64_t budget, int seconds, char *text, size_t cap)

@@ -700,10 +700,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("file");
-    TCase *t = tcase_create("file"), *c = tcase_create("corpus");
+    TCase *t = tcase_create("file"), *m = tcase_create("malformed"), *c = tcase_create("corpus");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
-    tcase_set_timeout(c, 300);
+    tcase_set_timeout(m, 300);
+    tcase_set_timeout(c, 600);
     tcase_add_test(t, whole_model);
     tcase_add_test(t, number_types);
     tcase_add_test(t, unreadable_datasets);
@@ -721,9 +722,10 @@ int main(void)
     tcase_add_loop_test(t, truncated, 0, 3);
     tcase_add_loop_test(t, damaged, 0, 3);
     tcase_add_test(t, hostile_stream);
-    tcase_add_test(c, malformed_corpus);
+    tcase_add_test(m, malformed_corpus);
     tcase_add_loop_test(c, corpus, 0, 2);
     suite_add_tcase(suite, t);
+    suite_add_tcase(suite, m);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
