@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Makes tests/golden/data with real Keras: small models, random weights, inputs and what Keras computes for them.
+
+    python -m venv venv && venv/bin/pip install tensorflow-cpu keras h5py
+    venv/bin/python tests/golden/make_goldens.py
+
+A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5; the group holds input_0.. and output_0.., all float32.
+"""
+import os
+import shutil
+import zlib
+
+import h5py
+import keras
+import numpy as np
+
+L = keras.layers
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data')
+
+
+def sequential(shape, *layers):
+    return keras.Sequential([L.Input(shape), *layers])
+
+
+def residual():
+    x = i = L.Input((12, 12, 3))
+    x = L.Activation('relu')(L.BatchNormalization()(L.Conv2D(16, 3, padding='same', use_bias=False)(x)))
+    y = L.BatchNormalization()(L.Conv2D(16, 3, padding='same')(x))
+    x = L.Activation('relu')(L.Add()([x, y]))
+    y = L.BatchNormalization()(L.SeparableConv2D(32, 3, strides=2, padding='same')(x))
+    x = L.Add()([L.Conv2D(32, 1, strides=2)(x), y])
+    return keras.Model(i, L.Dense(5, activation='softmax')(L.GlobalAveragePooling2D()(x)))
+
+
+def inception():
+    x = i = L.Input((9, 9, 8))
+    parts = [L.Conv2D(16, 1, activation='relu')(x), L.Conv2D(16, 3, padding='same', activation='relu')(x), L.MaxPooling2D(3, strides=1, padding='same')(x),
+             L.Conv2D(8, 5, padding='same')(x)]
+    x = L.Concatenate()(parts)
+    y = L.Concatenate()([x, L.ReLU(max_value=6)(x)])
+    return keras.Model(i, [L.AveragePooling2D(2, padding='same')(y), L.Flatten()(x)])
+
+
+def two_inputs():
+    a, b = L.Input((6,), name='a'), L.Input((4, 3), name='b')
+    shared = L.Dense(3, activation='tanh')
+    x = L.Multiply()([L.RepeatVector(4)(shared(a)), b])
+    return keras.Model([a, b], [L.Dot(axes=1)([x, b]), L.Subtract()([shared(a), L.GlobalMaxPooling1D()(x)])])
+
+
+def nested():
+    inner = keras.Sequential([L.Input((8, 8, 4)), L.DepthwiseConv2D(3, padding='same'), L.BatchNormalization(), L.ReLU()], name='inner')
+    i = L.Input((8, 8, 4))
+    return keras.Model(i, L.Maximum()([inner(i), inner(inner(i))]))
+
+
+CASES = {
+    'conv2d_stride_same': lambda: sequential((11, 10, 3), L.Conv2D(20, (3, 4), strides=(2, 3), padding='same', activation='elu')),
+    'conv2d_dilated': lambda: sequential((14, 13, 6), L.Conv2D(9, 3, dilation_rate=(2, 3), padding='same')),
+    'conv2d_groups': lambda: sequential((8, 8, 12), L.Conv2D(24, 3, groups=3)),
+    'conv2d_3x3_wide': lambda: sequential((20, 20, 16), L.Conv2D(32, 3, padding='same', activation='relu'), L.Conv2D(32, 3)),
+    'conv2d_15x15': lambda: sequential((24, 24, 4), L.Conv2D(8, 15, padding='same')),
+    'conv2d_channels_first': lambda: sequential((4, 9, 9), L.Permute((2, 3, 1)), L.Conv2D(6, 2)),
+    'conv1d_causal': lambda: sequential((17, 5), L.Conv1D(8, 3, dilation_rate=2, padding='causal', activation='sigmoid'), L.MaxPooling1D(3, strides=2, padding='same')),
+    'depthwise_multiplier': lambda: sequential((9, 9, 5), L.DepthwiseConv2D(3, depth_multiplier=3, strides=2, padding='same')),
+    'depthwise_5x5': lambda: sequential((13, 12, 16), L.DepthwiseConv2D(5, padding='same', activation='relu6')),
+    'depthwise_1d': lambda: sequential((19, 6), L.DepthwiseConv1D(4, padding='same'), L.SeparableConv1D(7, 3)),
+    'separable_dilated': lambda: sequential((12, 12, 7), L.SeparableConv2D(10, 3, dilation_rate=2, depth_multiplier=2, padding='same', activation='silu')),
+    'dense_rank3': lambda: sequential((3, 7, 10), L.Dense(33, activation='gelu'), L.Dense(4, use_bias=False)),
+    'mlp': lambda: sequential((16,), L.Dense(64, activation='relu'), L.BatchNormalization(), L.Dense(64, activation='selu'), L.Dropout(0.5), L.Dense(1, activation='sigmoid')),
+    'batchnorm_axis1': lambda: sequential((5, 6, 7), L.BatchNormalization(axis=1), L.BatchNormalization(axis=-1, scale=False)),
+    'pool2d': lambda: sequential((10, 11, 6), L.AveragePooling2D((3, 2), strides=2, padding='same'), L.MaxPooling2D(2)),
+    'pool3d': lambda: sequential((5, 6, 7, 3), L.MaxPooling3D(2, padding='same'), L.GlobalAveragePooling3D()),
+    'pad_crop': lambda: sequential((6, 7, 4), L.ZeroPadding2D(((1, 2), (3, 0))), L.Cropping2D(((0, 1), (2, 1))), L.ZeroPadding2D(1), L.Conv2D(5, 3)),
+    'upsampling': lambda: sequential((5, 6, 3), L.UpSampling2D(2), L.UpSampling2D((1, 3), interpolation='bilinear'), L.UpSampling2D(2, interpolation='bicubic')),
+    'shapes': lambda: sequential((6, 4, 3), L.Permute((3, 1, 2)), L.Reshape((9, -1)), L.Flatten(), L.Reshape((12, 6)), L.Softmax(axis=1)),
+    'activations': lambda: sequential((7, 9), L.LeakyReLU(0.1), L.PReLU(shared_axes=[1]), L.ELU(0.5), L.Activation('softplus'), L.Activation('mish'), L.Activation('hard_sigmoid'),
+                                      L.Activation('log_softmax')),
+    'preprocessing': lambda: sequential((8, 8, 3), L.Rescaling(1 / 127.5, offset=-1), L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 0.5]),
+                                        L.Conv2D(8, 3, padding='same', activation='relu')),
+    'residual': residual,
+    'inception': inception,
+    'two_inputs': two_inputs,
+    'nested': nested,
+}
+
+
+def randomise(model, rng):
+    for layer in model._flatten_layers(include_self=False):
+        values = layer.get_weights()
+        names = [w.name for w in layer.weights]
+        if not values or isinstance(layer, keras.Model):
+            continue
+        new = []
+        for name, v in zip(names, values):
+            fan = max(1, int(np.prod(v.shape[:-1])))
+            r = rng.standard_normal(v.shape) / np.sqrt(fan) if v.ndim > 1 else 0.3 * rng.standard_normal(v.shape)
+            if name in ('gamma', 'moving_variance'):
+                r = rng.uniform(0.5, 1.5, v.shape)
+            new.append(v if v.dtype.kind in 'iu' else r.astype(v.dtype))
+        layer.set_weights(new)
+
+
+def main():
+    shutil.rmtree(HERE, ignore_errors=True)
+    os.makedirs(HERE)
+    for name, make in CASES.items():
+        seed = zlib.crc32(name.encode())
+        keras.utils.set_random_seed(seed % 2 ** 31)
+        keras.backend.clear_session()
+        rng = np.random.default_rng(seed)
+        model = make()
+        randomise(model, rng)
+        xs = [rng.standard_normal((2,) + tuple(i.shape[1:])).astype('f4') for i in model.inputs]
+        ys = model(xs if len(xs) > 1 else xs[0], training=False)
+        ys = [np.asarray(y, 'f4') for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
+        model.save(os.path.join(HERE, name + '.h5'))
+        model.save(os.path.join(HERE, name + '.keras'))
+        layers = sorted({type(l).__name__ for l in model._flatten_layers()})
+        for path, mode in ((name + '.h5', 'a'), (name + '.golden.h5', 'w')):
+            with h5py.File(os.path.join(HERE, path), mode) as f:
+                g = f.create_group('golden')
+                for i, x in enumerate(xs):
+                    g['input_%d' % i] = x
+                    g['input_%d' % i].attrs['dtype'] = np.bytes_('float32')
+                for i, y in enumerate(ys):
+                    g['output_%d' % i] = y
+                for k, v in (('family', 'own'), ('layers', ','.join(layers)), ('case', name), ('note', '')):
+                    g.attrs[k] = np.bytes_(v) if v else np.bytes_(' ')
+                g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), 1
+    # A .keras golden's group lies beside it; beside a .h5 golden it would hide the one inside.
+    os.makedirs(os.path.join(HERE, 'keras'))
+    for name in CASES:
+        for suffix in ('.keras', '.golden.h5'):
+            os.rename(os.path.join(HERE, name + suffix), os.path.join(HERE, 'keras', name + suffix))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The Python package on the repository's own models."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import h5py
+import numpy as np
+
+import cynf
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DIGITS = os.path.join(HERE, '..', '..', 'examples', 'digits', 'digits')
+
+
+def reference():
+    with h5py.File(DIGITS + '.golden.h5', 'r') as f:
+        return f['input_0'][()], f['output_0'][()]
+
+
+class Engines(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='cynf-test')
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.x, self.y = reference()
+
+    def close(self, y):
+        np.testing.assert_allclose(y, self.y[:len(y)], rtol=1e-4, atol=1e-5)
+
+    def test_library(self):
+        for path in (DIGITS + '.h5', DIGITS + '.keras'):
+            m = cynf.compile(path, workdir=self.folder)
+            self.assertEqual(m.engine, 'library')
+            self.close(m(self.x))
+
+    def test_any_number_of_samples(self):
+        m = cynf.compile(DIGITS + '.h5', batch=4, threads=2)
+        for n in (1, 3, 4, 9, 64):
+            self.close(m(self.x[:n]))
+
+    def test_other_dtypes_and_strides(self):
+        m = cynf.compile(DIGITS + '.h5')
+        for dtype in ('float64', 'uint8', 'int64'):
+            self.close(m(self.x.astype(dtype)))
+        self.close(m(np.asfortranarray(self.x)))
+
+    def test_native_equals_library(self):
+        m = cynf.compile(DIGITS + '.h5', engine='native', workdir=self.folder)
+        self.assertEqual(m.engine, 'native')
+        self.close(m(self.x))
+        np.testing.assert_array_equal(m(self.x), cynf.compile(DIGITS + '.h5')(self.x))
+
+    def test_tuned(self):
+        m = cynf.compile(DIGITS + '.h5', tune=True, workdir=self.folder)
+        self.assertEqual(m.engine, 'native')
+        self.close(m(self.x))
+
+    def test_native_builds_are_kept(self):
+        cynf.compile(DIGITS + '.h5', engine='native', workdir=self.folder)
+        before = sorted(os.listdir(self.folder))
+        cynf.compile(DIGITS + '.h5', engine='native', workdir=self.folder)
+        self.assertEqual(before, sorted(os.listdir(self.folder)))
+        cynf.compile(DIGITS + '.h5', engine='native', batch=2, workdir=self.folder)
+        self.assertEqual(len(os.listdir(self.folder)), len(before) + 1)
+
+    def test_edited_kernel_means_rebuild(self):
+        before = cynf.native.key([DIGITS + '.h5'], None, 1, 1)
+        self.addCleanup(setattr, cynf.native._core, 'build_id', cynf.native._core.build_id)
+        cynf.native._core.build_id = 'another build of the kernels'
+        self.assertNotEqual(before, cynf.native.key([DIGITS + '.h5'], None, 1, 1))
+
+    def test_load(self):
+        cynf.compile(DIGITS + '.h5', engine='native', workdir=self.folder)
+        built, = [d for d in os.listdir(self.folder) if os.path.isdir(os.path.join(self.folder, d))]
+        self.close(cynf.load(os.path.join(self.folder, built, 'libnet.so'))(self.x))
+
+    def test_threads_give_the_same_bits(self):
+        one = cynf.compile(DIGITS + '.h5')(self.x)
+        for n in (2, 3, 4):
+            np.testing.assert_array_equal(one, cynf.compile(DIGITS + '.h5', threads=n)(self.x))
+
+    def test_models_in_parallel(self):
+        results = {}
+
+        def work(i):
+            results[i] = cynf.compile(DIGITS + '.h5')(self.x)
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for y in results.values():
+            self.close(y)
+
+    def test_cpu_mask(self):
+        code = 'import cynf, numpy as np, sys; np.save(sys.argv[2], cynf.compile(sys.argv[1])(np.load(sys.argv[3])))'
+        x, y = os.path.join(self.folder, 'x.npy'), os.path.join(self.folder, 'y.npy')
+        np.save(x, self.x)
+        subprocess.run([sys.executable, '-c', code, DIGITS + '.h5', y, x], check=True, env=dict(os.environ, CYNF_CPU_MASK='scalar'))
+        self.close(np.load(y))
+        r = subprocess.run([sys.executable, '-c', code, DIGITS + '.h5', y, x], capture_output=True, text=True, env=dict(os.environ, CYNF_CPU_MASK='sse9'))
+        self.assertIn('CYNF_CPU_MASK', r.stderr)
+
+
+class Refusals(unittest.TestCase):
+    def test_missing_file(self):
+        with self.assertRaisesRegex(cynf.Error, 'nowhere.h5'):
+            cynf.compile('nowhere.h5')
+
+    def test_wrong_shape(self):
+        m = cynf.compile(DIGITS + '.h5')
+        with self.assertRaisesRegex(ValueError, 'image.*expected'):
+            m(np.zeros((1, 7, 8, 1), 'f4'))
+
+    def test_wrong_number_of_inputs(self):
+        with self.assertRaisesRegex(ValueError, '1 inputs; 2'):
+            m = cynf.compile(DIGITS + '.h5')
+            m(np.zeros((1, 8, 8, 1), 'f4'), np.zeros((1, 8, 8, 1), 'f4'))
+
+    def test_unknown_engine(self):
+        with self.assertRaisesRegex(ValueError, 'engine'):
+            cynf.compile(DIGITS + '.h5', engine='gpu')
+
+    def test_no_compiler(self):
+        old = os.environ.get('CC')
+        os.environ['CC'] = '/nonexistent/cc'
+        try:
+            with self.assertRaisesRegex(cynf.Error, 'C compiler'):
+                cynf.compile(DIGITS + '.h5', engine='native', workdir=tempfile.gettempdir())
+        finally:
+            os.environ.pop('CC') if old is None else os.environ.update(CC=old)
+
+
+if __name__ == '__main__':
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    bad = len(result.failures) + len(result.errors)
+    print('%d passed, %d failed' % (result.testsRun - bad, bad))
+    sys.exit(bad != 0)

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds cynfrence and runs its tests. The last line is `N passed, N failed`.
+#   tests/run.sh           this machine: kernels, units, goldens of this repository, generated models, Python
+#   tests/run.sh --full    also clang, aarch64 under qemu, sanitizers, and the large corpus in ../shared when it is there
+# Logs and builds go to build/test.
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd)
+out=${CYNF_TEST_BUILD:-$here/build/test}
+shared=${CYNF_SHARED:-$here/../shared}
+full=
+case "${1:-}" in
+--full) full=1 ;;
+'') ;;
+*) sed -n '3,6s/^# *//p' "$0"; exit 2 ;;
+esac
+mkdir -p "$out"
+cd "$here" || exit 1
+passed=0
+failed=0
+
+# step NAME COMMAND...: runs it into a log; counts its last `N passed, N failed`, or else itself as one test.
+step()
+{
+    local name=$1 log start status counts
+    shift
+    log=$out/$(echo "$name" | tr -c 'a-zA-Z0-9\n' -).log
+    start=$SECONDS
+    "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    counts=$(grep -aoE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+    [ -n "$counts" ] || counts="$((status == 0)) passed, $((status != 0)) failed"
+    set -- $counts
+    [ $status -ne 0 ] && [ "$3" = 0 ] && set -- "$1" x "$(($3 + 1))"
+    passed=$((passed + $1))
+    failed=$((failed + $3))
+    printf '%-52s %6d passed %4d failed %5d s\n' "$name" "$1" "$3" $((SECONDS - start))
+    if [ "$3" != 0 ]; then
+        echo "--- the end of $log"
+        tail -n 40 "$log"
+        echo "---"
+    fi
+    return $status
+}
+
+meson_test()
+{
+    meson test -C "$@" --no-rebuild --print-errorlogs
+    local status=$? log
+    log=$1/meson-logs/testlog.txt
+    awk '/^Ok:/ {ok = $2} /^(Fail|Timeout|Unexpected Pass):/ {bad += $NF} END {printf "%d passed, %d failed\n", ok, bad}' "$log"
+    return $status
+}
+
+goldens() # MASK FOLDER...
+{
+    local mask=$1
+    shift
+    CYNF_CPU_MASK=$mask "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$@"
+}
+
+setup() { [ -f "$1/build.ninja" ] || meson setup "$@"; }
+
+step 'install packages' tools/packages.sh gcc g++ libc6-dev make meson ninja-build pkg-config libhdf5-dev libcjson-dev libzip-dev libsleef-dev libcpu-features-dev check \
+    libbenchmark-dev python3 python3-dev python3-venv binutils || exit 1
+step 'configure (gcc)' setup "$out/gcc" "$here" || exit 1
+step 'build (gcc)' ninja -C "$out/gcc" || exit 1
+step 'kernels, units, generated models' meson_test "$out/gcc"
+isas=scalar
+[ "$(uname -m)" = aarch64 ] && isas="scalar neon"
+for isa in sse41 avx2 avx512; do
+    "$out/gcc/tools/cynf-info" --isas | grep -qw $isa && isas="$isas $isa"
+done
+for isa in $isas; do
+    step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
+done
+
+step 'python: install' sh -c "[ -x '$out/venv/bin/python' ] || python3 -m venv '$out/venv'; '$out/venv/bin/pip' install -q numpy h5py setuptools 'Cython>=3' && \
+    '$out/venv/bin/pip' install -q ." &&
+    step 'python: tests' "$out/venv/bin/python" tests/python/test_cynf.py
+
+if [ -n "$full" ]; then
+    step 'install packages for the full run' tools/packages.sh clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    step 'configure (clang)' env CC=clang CXX=clang++ meson setup --wipe "$out/clang" "$here" -Dbench=disabled
+    step 'build (clang)' ninja -C "$out/clang" && step 'kernels (clang)' meson_test "$out/clang" --suite kernels
+    step 'configure (aarch64)' setup "$out/arm64" "$here" --cross-file arch/aarch64.ini -Dkeras=disabled -Dbench=disabled
+    if step 'build (aarch64)' ninja -C "$out/arm64"; then
+        arm="qemu-aarch64 -L /usr/aarch64-linux-gnu $out/arm64/tests"
+        step 'kernels (aarch64)' $arm/kernel-tests --cases 12
+        lower_from=tests/golden/data
+        [ -d "$shared/goldens" ] && lower_from=$shared/goldens
+        step 'lower goldens for aarch64' "$out/gcc/tests/golden/run-goldens" -l "$out/lowered" $lower_from
+        for isa in neon scalar; do
+            step "goldens, aarch64 $isa" env CYNF_CPU_MASK=$isa $arm/golden/run-lowered "$out/lowered"
+        done
+    fi
+    step 'sanitizers' tests/sanitize.sh "$out/sanitize"
+fi
+
+if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
+    for isa in $isas; do
+        step "all goldens, executor, $isa" goldens "$isa" "$shared/goldens"
+    done
+    step 'published models, executor' goldens all "$shared/models"
+    check="$out/venv/bin/python $shared/goldens/check.py"
+    families=conv1d/,conv2d/,depthwise/,separable/,dense/,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/
+    step 'goldens, native, a spread of 60' env CYNF_ENGINE=native CFLAGS=-O1 $check "$shared/goldens/h5" --match $families --limit 60 --jobs 2
+    step 'malformed files, Python' $check "$shared/goldens/bad" --bad --jobs 2
+    step 'malformed files, cynf-run' $check "$shared/goldens/bad" --bad --jobs 2 --command "$out/gcc/tools/cynf-run --model {model} --profile"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
