@@ -47,8 +47,9 @@ def main():
     model = network()
     model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])
     model.fit(x, y, batch_size=64, epochs=30, validation_data=(x_test, y_test), verbose=2)
-    model.save(os.path.join(HERE, 'digits.keras'))
-    model.save(os.path.join(HERE, 'digits.h5'))
+    trained = keras.Model(model.inputs, model.outputs, name='digits')   # without the optimizer's state
+    trained.save(os.path.join(HERE, 'digits.keras'))
+    trained.save(os.path.join(HERE, 'digits.h5'))
     with h5py.File(os.path.join(HERE, 'digits.golden.h5'), 'w') as f:
         f.attrs['accuracy'] = model.evaluate(x_test, y_test, verbose=0)[1]
         f['input_0'] = x_test[:64]
