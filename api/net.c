@@ -37,7 +37,10 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
     cynf_net *net = calloc(1, sizeof *net);
     cynf_status s = CYNF_ENOMEM;
     if (net) {
-        s = cynf_keras_load(&net->graph, path, &(cynf_load_options){.batch = o ? o->batch : 0, .weights = o ? o->weights : NULL}, message, message_bytes);
+        static const cynf_net_options defaults;
+        o = o ? o : &defaults;
+        const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes};
+        s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         if (!s && (s = cynf_graph_optimise(net->graph)))
             snprintf(message, message_bytes, "%s: %s", path, net->graph->error);
         if (!s) {

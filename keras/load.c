@@ -29,10 +29,11 @@ typedef struct loader {
 
 /* ---- inputs -------------------------------------------------------------------------------------------------------------- */
 
+/* What is computed in single precision is taken in it: C has no portable half type. */
 static const struct {
     const char *name;
     cynf_dtype dtype;
-} dtypes[] = {{"float32", CYNF_F32}, {"float64", CYNF_F64}, {"float16", CYNF_F16}, {"bfloat16", CYNF_BF16}, {"int8", CYNF_I8}, {"uint8", CYNF_U8}, {"int16", CYNF_I16},
+} dtypes[] = {{"float32", CYNF_F32}, {"float64", CYNF_F64}, {"float16", CYNF_F32}, {"bfloat16", CYNF_F32}, {"int8", CYNF_I8}, {"uint8", CYNF_U8}, {"int16", CYNF_I16},
     {"uint16", CYNF_U16}, {"int32", CYNF_I32}, {"uint32", CYNF_U32}, {"int64", CYNF_I64}, {"uint64", CYNF_U64}, {"bool", CYNF_BOOL}};
 
 /* "float32" or {"class_name": "DTypePolicy", "config": {"name": "float32"}} */
@@ -63,14 +64,14 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
         cynf_graph_fail(l->g, CYNF_EFORMAT, "input %d has no shape: expected a batch_shape of 1 to %d dimensions in the config", i, CYNF_MAX_DIMS);
         return s;
     }
-    const cynf_shape *given = i < l->o->n_shape && l->o->shape[i].rank == n ? &l->o->shape[i] : NULL;
+    const int32_t *given = i < l->o->n_shapes ? l->o->shapes[i] : NULL;
     const cJSON *e;
     cJSON_ArrayForEach(e, list) {
         const int at = s.rank++;
-        if (cJSON_IsNull(e) && (!at || given))
-            s.d[at] = at ? given->d[at] : l->g->batch;
+        if (cJSON_IsNull(e) && (!at || (given && given[at] > 0)))
+            s.d[at] = at ? given[at] : l->g->batch;
         else if (cJSON_IsNull(e))
-            cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "dimension %d of its input shape is open (null); save the model with a fixed input shape", at);
+            cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "dimension %d of its input shape is open (null); give its size, or save the model with a fixed input shape", at);
         else if (!cJSON_IsNumber(e))
             cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is not a number", at);
         else if (!(e->valuedouble >= 1 && e->valuedouble <= 1 << 30) || e->valuedouble != floor(e->valuedouble))

@@ -16,8 +16,8 @@ typedef struct cynf_load_layer {
 typedef struct cynf_load_options {
     int32_t batch;          /**< samples per call; 0: 1. A batch that the file fixes wins. */
     const char *weights;    /**< weights-only .h5 that goes with a .json architecture, or NULL */
-    const cynf_shape *shape; /**< sizes for what the file leaves open, one shape per model input (d[0] is ignored), or NULL */
-    int32_t n_shape;
+    const int32_t (*shapes)[CYNF_MAX_DIMS]; /**< sizes (batch first; it is ignored) for dimensions that the file leaves open, a row an input; NULL: none */
+    int32_t n_shapes;
     /** NULL, or called after each layer; then loading goes on after a problem, so that all are found, and fails at its end with the first. */
     void (*layer)(void *ctx, const cynf_load_layer *layer);
     void *layer_ctx;

@@ -40,7 +40,10 @@ typedef struct cynf_net cynf_net;
 typedef struct cynf_net_options {
     int32_t batch;       /**< samples of one run; 0: 1 */
     const char *weights; /**< weights file that belongs to an architecture (.json); NULL: none */
-    void *reserved[4];   /**< 0 */
+    /** Sizes, batch first (it is ignored), for the dimensions that the file leaves open, a row for each input; NULL: none. */
+    const int32_t (*shapes)[8];
+    int32_t n_shapes;
+    void *reserved[2];   /**< 0 */
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

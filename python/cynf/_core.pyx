@@ -24,6 +24,8 @@ cdef extern from "cynf/cynf.h":
     ctypedef struct cynf_net_options:
         int32_t batch
         const char *weights
+        const int32_t (*shapes)[8]
+        int32_t n_shapes
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -123,7 +125,7 @@ cdef class Net:
     def __cinit__(self, path, weights=None, int batch=1):
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
-        cdef cynf_net_options o = cynf_net_options(batch=batch, weights=NULL)
+        cdef cynf_net_options o = cynf_net_options(batch=batch, weights=NULL, shapes=NULL, n_shapes=0)
         if w:
             o.weights = w
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))

@@ -287,7 +287,17 @@ static void run_case(const char *path, const char *name, answer *a)
     snprintf(a->family, sizeof a->family, "%s", g.family);
     cynf_net *net;
     const bool split = !access(sibling(path, ".arch.json", arch, sizeof arch), R_OK);
-    const cynf_status s = cynf_net_load(&net, split ? arch : path, &(cynf_net_options){.weights = split ? path : NULL}, a->why, sizeof a->why);
+    int32_t shapes[LOWERED_MAX_PORTS][8] = {{0}};
+    for (int i = 0; i < g.n_in; i++)
+        for (int k = 0; k < g.in[i].rank; k++)
+            shapes[i][k] = (int32_t)g.in[i].dim[k];
+    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in};
+    cynf_status s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
+    if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != shapes[0][0]) { /* samples that mix need Keras' own batch */
+        cynf_net_free(&net);
+        o.batch = shapes[0][0];
+        s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
+    }
     if (s)
         a->outcome = (s == CYNF_EUNSUPPORTED || s == CYNF_EFORMAT) && !supported(&g) ? REPORT_REFUSED : REPORT_FAILED;
     else if (g.n_calls > 1)
