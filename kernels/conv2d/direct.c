@@ -35,6 +35,22 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
     cynf_conv2d_pack(g, t, g->x.b, w, packed);
 }
 
+/**
+ * How much slower a tile runs whose pixels lie a multiple of a large power of two apart: when its rows fall into fewer cache sets than hold them,
+ * every operand comes from the second level, a line each.
+ */
+static double set_conflicts(const cynf_conv2d *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const int page = 4096, ways = (int)(m->cache_bytes[0] / page); /* first-level caches are indexed by the offset in a page */
+    int stride = g->sw * g->x.ps * (int)sizeof(float), sets = page / 64;
+    while (sets > 1 && stride % (page / sets * 2) == 0)
+        sets /= 2;
+    if (CYNF_CEIL_DIV(t.mr, sets) < ways)
+        return 1;
+    const double fetch = t.mr * 64 / m->gbps[1], compute = t.mr * t.nv * 2.0 * t.v / m->gflops[isa];
+    return fetch > compute ? fetch / compute : 1;
+}
+
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_conv2d g = cynf_conv2d_flattened(geometry);
@@ -45,10 +61,10 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const double k = (double)cynf_conv2d_k(&g) * cynf_geometry_flops(CYNF_OP_CONV2D, &g) / nominal; /* taps on padding are not computed */
     const bool flat = g.kw == 1 || (g.dw == 1 && g.x.ps == block);
     const double calls = (double)g.kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g.kw) * (full + (tail > 0)) * cynf_conv2d_panels(&g, t); /* of the micro-kernel */
-    double row = cynf_tile_cost(full, tail, k, g.oc / g.groups, t, isa, m) + 3e-9 * calls;
-    if (per_tile < t.mr) /* the other rows of the tile stay empty */
-        row = cynf_tile_cost(0, per_tile, k, g.oc / g.groups, t, isa, m) + 3e-9 * calls;
-    return rows * row + 50e-9;
+    const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
+    const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g.oc / g.groups, t, isa, m) * set_conflicts(&g, t, isa, m) + 3e-9 * calls;
+    const double weights = (double)cynf_conv2d_packed_bytes(&g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
+    return (rows * row > stream ? rows * row : stream) + 50e-9;
 }
 
 const cynf_algo cynf_conv2d_direct = {

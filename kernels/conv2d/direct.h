@@ -83,12 +83,55 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
                 cynf_activate_rows(&g->e, y + (ptrdiff_t)i * g->y.rs + o->y_ch[v], columns, g->y.ps, n - v * VL < VL ? n - v * VL : VL);
 }
 
-/** The tiles [tile, end) of one image and one panel of nv vectors, n channels of them real, the first oc0. x points at the image and the group's channels. */
+/**
+ * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and
+ * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image.
+ */
+static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, int oh0, int ow0, int rows,
+    int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *r, float *y)
+{
+    const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
+    const uint32_t row_bits = cynf_conv2d_row_bits(s);
+    int kh0 = 0, kh1 = g->kh;
+    if (ih0 < 0 || ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh >= g->h) { /* the taps that meet the image for some row of the tile */
+        const int below = -(ih0 + (rows - 1) * g->sh), above = CYNF_CEIL_DIV(g->h - ih0, g->dh);
+        kh0 = below > 0 ? CYNF_CEIL_DIV(below, g->dh) : 0;
+        kh1 = above < kh1 ? above : kh1;
+    }
+    const float *b = packed + nv * VL + (ptrdiff_t)kh0 * g->kw * icg * nv * VL;
+    vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
+    cynf_tile_init(mr, nv, packed, acc);
+    for (int kh = kh0; kh < kh1; kh++) {
+        const float *a = x + (ptrdiff_t)(ih0 + kh * g->dh) * g->x.rs + (ptrdiff_t)iw0 * g->x.ps;
+        int lo = 0, hi = rows;
+        if (!whole)
+            cynf_conv2d_inside(oh0, rows, g->h, g->sh, g->pt - kh * g->dh, &lo, &hi);
+        const uint32_t in_rows = row_bits & CYNF_ROWS(hi * s.tw) & ~CYNF_ROWS(lo * s.tw);
+        for (int c0 = 0; c0 < icg; c0 += block) {
+            const int width = icg - c0 < block ? icg - c0 : block;
+            const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
+            for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
+                uint32_t mask = CYNF_ROWS(s.tw * s.th);
+                kw1 = flat ? g->kw : kw + 1;
+                if (!whole) {
+                    const uint32_t in_columns = cynf_conv2d_columns(g, ow0, columns, kw);
+                    for (kw1 = kw + 1; flat && kw1 < g->kw && cynf_conv2d_columns(g, ow0, columns, kw1) == in_columns;)
+                        kw1++;
+                    mask = in_columns * in_rows;
+                }
+                const int k = (kw1 - kw) * width;
+                cynf_tile_fma(mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, nv * VL, acc);
+                b += (ptrdiff_t)k * nv * VL;
+            }
+        }
+    }
+    cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
+}
+
+/** The tiles [tile, end) of one image and one panel of nv vectors, n channels of them real, the first oc0. */
 static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, int n, const float *x,
     const float *packed, const float *r, float *y, int tile, int end)
 {
-    const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg;
-    const uint32_t row_bits = cynf_conv2d_row_bits(s);
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
 #pragma GCC unroll 32
@@ -102,42 +145,12 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const int ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
-        /* Whole: every tap that is computed at all is computed for every pixel. */
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
-        int kh0 = 0, kh1 = g->kh;
-        if (!inside_h) { /* the taps that meet the image for some row of the tile */
-            const int below = -(ih0 + (rows - 1) * g->sh), above = CYNF_CEIL_DIV(g->h - ih0, g->dh);
-            kh0 = below > 0 ? CYNF_CEIL_DIV(below, g->dh) : 0;
-            kh1 = above < kh1 ? above : kh1;
-        }
-        const float *b = packed + nv * VL + (ptrdiff_t)kh0 * g->kw * icg * nv * VL;
-        vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
-        cynf_tile_init(mr, nv, packed, acc);
-        for (int kh = kh0; kh < kh1; kh++) {
-            const float *a = x + (ptrdiff_t)(ih0 + kh * g->dh) * g->x.rs + (ptrdiff_t)iw0 * g->x.ps;
-            int lo = 0, hi = rows;
-            if (!whole)
-                cynf_conv2d_inside(oh0, rows, g->h, g->sh, g->pt - kh * g->dh, &lo, &hi);
-            const uint32_t in_rows = row_bits & CYNF_ROWS(hi * s.tw) & ~CYNF_ROWS(lo * s.tw);
-            for (int c0 = 0; c0 < icg; c0 += block) {
-                const int width = icg - c0 < block ? icg - c0 : block;
-                const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
-                for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
-                    uint32_t mask = CYNF_ROWS(s.tw * s.th);
-                    kw1 = flat ? g->kw : kw + 1;
-                    if (!whole) {
-                        const uint32_t in_columns = cynf_conv2d_columns(g, ow0, columns, kw);
-                        for (kw1 = kw + 1; flat && kw1 < g->kw && cynf_conv2d_columns(g, ow0, columns, kw1) == in_columns;)
-                            kw1++;
-                        mask = in_columns * in_rows;
-                    }
-                    const int k = (kw1 - kw) * width;
-                    cynf_tile_fma(mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, nv * VL, acc);
-                    b += (ptrdiff_t)k * nv * VL;
-                }
-            }
-        }
-        cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, &o, r, y, acc);
+        /* With a literal geometry the whole tile is straight-line code of its own; at run time one text serves both. */
+        if (__builtin_constant_p(g->ow) && whole)
+            cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
+        else
+            cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
         if ((ow0 += s.tw) >= g->ow) {
             ow0 = 0;
             oh0 += s.th;
