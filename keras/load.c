@@ -71,7 +71,7 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
         if (cJSON_IsNull(e) && (!at || (given && given[at] > 0)))
             s.d[at] = at ? given[at] : l->g->batch;
         else if (cJSON_IsNull(e))
-            cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "dimension %d of its input shape is open (null); give its size, or save the model with a fixed input shape", at);
+            cynf_graph_fail(l->g, CYNF_ESHAPE, "dimension %d of its input shape is open (null); give its size, or save the model with a fixed input shape", at);
         else if (!cJSON_IsNumber(e))
             cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is not a number", at);
         else if (!(e->valuedouble >= 1 && e->valuedouble <= 1 << 30) || e->valuedouble != floor(e->valuedouble))

@@ -13,6 +13,7 @@ const char *cynf_status_str(cynf_status s)
     case CYNF_EFORMAT: return "damaged file, or no Keras model";
     case CYNF_EUNSUPPORTED: return "unsupported layer, option or format";
     case CYNF_ECPU: return "the CPU lacks an instruction set that the code needs";
+    case CYNF_ESHAPE: return "the model leaves a size open that has to be given";
     case CYNF_ECOMPILER: return "the C compiler is missing or failed";
     }
     return "unknown status";

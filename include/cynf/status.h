@@ -18,7 +18,8 @@ typedef enum cynf_status {
     CYNF_EFORMAT = -6,      /**< a model file is damaged or is no Keras model */
     CYNF_EUNSUPPORTED = -7, /**< a layer, an option or a format that cynfrence does not run */
     CYNF_ECPU = -8,         /**< this CPU lacks the instruction set that the code needs */
-    CYNF_ECOMPILER = -9     /**< the C compiler is missing or failed */
+    CYNF_ECOMPILER = -9,    /**< the C compiler is missing or failed */
+    CYNF_ESHAPE = -10       /**< the model leaves a size open that has to be given */
 } cynf_status;
 
 /** English name of a status; static storage, never NULL. */

@@ -8,11 +8,13 @@
 """
 import os
 
+import numpy as np
+
 from . import native
-from ._core import Error, Model, Net
+from ._core import Error, Model, Net, OpenShape
 from ._core import version as __version__
 
-__all__ = ['compile', 'load', 'Error', 'Model', 'Net', '__version__']
+__all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInput', '__version__']
 
 
 def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None):
@@ -34,25 +36,62 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         raise ValueError('threads and batch must be at least 1')
     if engine == 'auto':
         engine = 'native' if tune else 'library'
-    net = Net(model, weights, batch)
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
-    if tune and plan is None:
-        plan = tuned(net, [p for p in (model, weights) if p is not None], folder, threads, batch)
-    if engine == 'library':
-        return Model.library(net, threads, plan)
-    plan_text = ''
-    if plan is not None:
-        with open(plan) as f:
-            plan_text = f.read()
-    built = os.path.join(folder, native.key([p for p in (model, weights) if p is not None], plan_text, threads, batch))
-    if not os.path.exists(native.shared_object(built)):
-        native.build(net, built, plan, threads)
-    return Model.native(native.shared_object(built), native.NAME, threads)
+    paths = [p for p in (model, weights) if p is not None]
+
+    def make(batch, shapes=()):
+        net = Net(model, weights, batch, shapes)
+        chosen = tuned(net, paths, folder, threads, batch, shapes) if tune and plan is None else plan
+        if engine == 'library':
+            return Model.library(net, threads, chosen)
+        text = ''
+        if chosen is not None:
+            with open(chosen) as f:
+                text = f.read()
+        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes))
+        if not os.path.exists(native.shared_object(built)):
+            native.build(net, built, chosen, threads)
+        return Model.native(native.shared_object(built), native.NAME, threads)
+
+    try:
+        net = Net(model, weights, batch)
+    except OpenShape:
+        return ShapedByInput(make, batch)
+    if net.batch_fixed and Net(model, weights, net.batch + 1).batch == net.batch + 1:
+        return ShapedByInput(make, batch)   # samples influence each other: the batch is what a call holds
+    return make(batch)
 
 
-def tuned(net, paths, folder, threads, batch):
+class ShapedByInput:
+    """A model whose sizes come with its input: made anew for every shape that is met, and kept."""
+
+    def __init__(self, make, batch):
+        self.make, self.batch, self.models = make, batch, {}
+
+    def __call__(self, *xs):
+        if len(xs) == 1 and isinstance(xs[0], (list, tuple)):
+            xs = tuple(xs[0])
+        shapes = tuple(np.shape(x) for x in xs)
+        if any(not s for s in shapes):
+            raise ValueError('an input has no dimensions; expected samples along the first axis')
+        inner = tuple((self.batch,) + s[1:] for s in shapes)
+        m = self.models.get(inner) or self.models.get(shapes)
+        if m is None:
+            m = self.make(self.batch, inner)
+            if m.batch_fixed and shapes[0][0] != m.batch:
+                inner = shapes
+                m = self.make(shapes[0][0], inner)
+            self.models[inner] = m
+        elif m.batch_fixed and shapes[0][0] != m.batch:
+            m = self.models[shapes] = self.make(shapes[0][0], shapes)
+        return m(*xs)
+
+    predict = __call__
+
+
+def tuned(net, paths, folder, threads, batch, shapes):
     """Path of the plan of an earlier tuning of this model on this machine by this library, or of a new one."""
-    path = os.path.join(folder, native.key(paths, None, threads, batch) + '.plan.json')
+    path = os.path.join(folder, native.key(paths, None, threads, batch, shapes) + '.plan.json')
     if not os.path.exists(path):
         text = net.tune(threads)
         os.makedirs(folder, exist_ok=True)

@@ -18,6 +18,7 @@ cdef extern from "dlfcn.h":
 
 cdef extern from "cynf/cynf.h":
     ctypedef int cynf_status
+    int CYNF_ENOMEM, CYNF_ESHAPE
     ctypedef struct cynf_net
     ctypedef struct cynf_runner
     ctypedef struct cynf_model
@@ -91,10 +92,16 @@ def cpu_fingerprint():
     return cynf_cpu_fingerprint(text, sizeof(text)).decode()
 
 
+class OpenShape(Error):
+    """The file leaves a size open (None): it has to be given, or comes with the first input."""
+
+
 cdef fail(cynf_status s, const char *message):
     text = message.decode('utf8', 'replace') or cynf_status_str(s).decode()
-    if s == -2:
+    if s == CYNF_ENOMEM:
         raise MemoryError(text)
+    if s == CYNF_ESHAPE:
+        raise OpenShape(text)
     raise Error(text)
 
 
@@ -122,15 +129,34 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=1):
+    def __cinit__(self, path, weights=None, int batch=1, shapes=()):
+        """shapes: one tuple an input, batch first, for sizes that the file leaves open."""
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
+        cdef int32_t sizes[MAX_PORTS][8]
         cdef cynf_net_options o = cynf_net_options(batch=batch, weights=NULL, shapes=NULL, n_shapes=0)
         if w:
             o.weights = w
+        if shapes:
+            if len(shapes) > MAX_PORTS or max(len(s) for s in shapes) > 8:
+                raise ValueError(f'at most {MAX_PORTS} inputs of 8 dimensions')
+            for i, given in enumerate(shapes):
+                for k in range(8):
+                    sizes[i][k] = given[k] if k < len(given) else 0
+            o.shapes = <const int32_t (*)[8]>sizes
+            o.n_shapes = len(shapes)
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))
         if s:
             fail(s, message)
+
+    @property
+    def batch(self):
+        return cynf_net_batch(self.net)
+
+    @property
+    def batch_fixed(self):
+        """Samples of a batch influence each other, or the file fixes their number."""
+        return cynf_net_batch_fixed(self.net) != 0
 
     def __dealloc__(self):
         cynf_net_free(&self.net)
