@@ -32,7 +32,8 @@ static bool generate(const cynf_graph *g, cynf_gen_mode mode, int threads, const
 static bool build(cynf_gen_mode mode, const char *cache, const char *folder, char *why, size_t cap)
 {
     const bool shared = mode == CYNF_GEN_PORTABLE;
-    bool ok = !shared || shell("mkdir -p %s %s/net/build && cp -a %s %s/net/build/src", cache, folder, cache, folder);
+    /* cp -r, not -a: the copies must be newer than the sources. */
+    bool ok = !shared || shell("mkdir -p %s %s/net/build && cp -r %s %s/net/build/src", cache, folder, cache, folder);
     ok = ok && shell("CFLAGS=\"${CFLAGS--O2} -Wall -Wextra -Werror\" make -s -C %s/net net.o libnet.so >%s/log 2>&1", folder, folder);
     /* Copied back whole and renamed, so that a killed run leaves nothing half-done. */
     if (ok && shared)
