@@ -88,7 +88,7 @@ static void describe_python(cynf_gen *g, const side *s)
 {
     cynf_text *t = &g->key[CYNF_KEY_PYTHON_PORTS];
     const char *word = s->capitals[0] == 'I' ? "IN" : "OUT";
-    cynf_text_add(t, "DEF N_%s = %d\n", word, s->n);
+    cynf_text_add(t, "cdef enum:\n    N_%s = %d\n", word, s->n);
     cynf_text_add(t, "%s_NAMES = (", word);
     for (int32_t i = 0; i < s->n; i++) {
         cynf_text_quote(t, name_of(&s->port[i]));
@@ -180,6 +180,6 @@ void cynf_gen_describe(cynf_gen *g)
             cynf_instance_bytes(g->walk, NULL), g->id);
     side s[2];
     get_sides(g, s);
-    cynf_text_add(&g->key[CYNF_KEY_PYTHON_PORTS], "DEF BATCH = %d\nDEF BATCH_FIXED = %d\n", g->walk->batch, g->walk->batch_fixed);
+    cynf_text_add(&g->key[CYNF_KEY_PYTHON_PORTS], "cdef enum:\n    BATCH = %d\n    BATCH_FIXED = %d\n", g->walk->batch, g->walk->batch_fixed);
     describe_info(g, s, isa_name, (size_t)p->consts_bytes);
 }

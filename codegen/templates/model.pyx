@@ -13,6 +13,7 @@ import threading
 import numpy as np
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t
+from libc.string cimport memset
 
 
 cdef extern from "@ID@.h":
@@ -41,7 +42,10 @@ cdef class Model:
         cdef @ID@_options o
         cdef bytes path = b'' if plan is None else str(plan).encode()
         message[0] = 0
-        o = @ID@_options(threads=threads, plan=NULL, message=message, message_bytes=sizeof(message))
+        memset(&o, 0, sizeof(o))
+        o.threads = threads
+        o.message = message
+        o.message_bytes = sizeof(message)
         if path:
             o.plan = path
         cdef cynf_status s = @ID@_create(&self.model, &o)

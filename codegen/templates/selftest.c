@@ -52,15 +52,15 @@ int main(int argc, char **argv)
     const cynf_model_info *info = @ID@_info();
     const void *x[@UPPER@_INPUTS];
     void *y[@UPPER@_OUTPUTS];
-    const unsigned char *at = @ID@_data, *reference[@UPPER@_OUTPUTS];
+    const unsigned char *at = @ID@_data, *reference[@UPPER@_OUTPUTS] = {0};
     char message[512];
     @ID@_options o = {.threads = argc > 1 ? atoi(argv[1]) : 1, .message = message, .message_bytes = sizeof message};
     @ID@_t *m;
-    for (int i = 0; i < info->n_in; i++) {
+    for (int i = 0; i < @UPPER@_INPUTS; i++) {
         x[i] = at;
         at += (info->in[i].bytes + 63) / 64 * 64;
     }
-    for (int i = 0; i < info->n_out; i++) {
+    for (int i = 0; i < @UPPER@_OUTPUTS; i++) {
         reference[i] = at;
         at += (info->out[i].bytes + 63) / 64 * 64;
         if (!(y[i] = malloc(info->out[i].bytes)))
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     if ((s = @ID@_run(m, x, y)) != CYNF_OK)
         return fail("run", s);
     double worst = 0;
-    for (int i = 0; i < info->n_out; i++)
+    for (int i = 0; i < @UPPER@_OUTPUTS; i++)
         worst = fmax(worst, judge(&info->out[i], y[i], reference[i]));
     double best = INFINITY;
     int runs = 0;
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
         best = fmin(best, now() - t);
     }
     @ID@_destroy(&m);
-    for (int i = 0; i < info->n_out; i++)
+    for (int i = 0; i < @UPPER@_OUTPUTS; i++)
         free(y[i]);
     printf("%s @ID@: error %.3f of what is allowed; %.4f ms a run of %d sample%s, %d thread%s (best of %d)\n", worst <= 1 ? "PASS" : "FAIL", worst, 1e3 * best,
         @UPPER@_BATCH, @UPPER@_BATCH > 1 ? "s" : "", o.threads, o.threads > 1 ? "s" : "", runs);
