@@ -9,36 +9,40 @@
 
 /* Every field is a 4-byte integer or float; designators are C, so the same names print a literal. */
 #define I(op, f) {#f, offsetof(cynf_##op, f), false}
-#define F(op, f) {#f, offsetof(cynf_##op, f), true}
-#define VIEW(op, v) I(op, v.ns), I(op, v.rs), I(op, v.ps), I(op, v.bs), I(op, v.b)
-#define EPILOGUE(op, p) I(op, p.act), I(op, p.residual), F(op, p.a), F(op, p.b), F(op, p.c)
+/* A field f of the part p ("dw." or nothing). */
+#define IN(op, p, f) {#p #f, offsetof(cynf_##op, p f), false}
+#define FN(op, p, f) {#p #f, offsetof(cynf_##op, p f), true}
+#define VIEW(op, p, v) IN(op, p, v.ns), IN(op, p, v.rs), IN(op, p, v.ps), IN(op, p, v.bs), IN(op, p, v.b)
+#define EPILOGUE(op, p, e) IN(op, p, e.act), IN(op, p, e.residual), FN(op, p, e.a), FN(op, p, e.b), FN(op, p, e.c)
 #define DIMS(op, f) I(op, f[0]), I(op, f[1]), I(op, f[2]), I(op, f[3]), I(op, f[4]), I(op, f[5]), I(op, f[6]), I(op, f[7])
 #define CONV2D(op, p) \
-    I(op, p n), I(op, p h), I(op, p w), I(op, p ic), I(op, p oh), I(op, p ow), I(op, p oc), I(op, p kh), I(op, p kw), I(op, p sh), I(op, p sw), \
-        I(op, p dh), I(op, p dw), I(op, p pt), I(op, p pl), I(op, p groups), VIEW(op, p x), VIEW(op, p y), VIEW(op, p r), EPILOGUE(op, p e)
+    IN(op, p, n), IN(op, p, h), IN(op, p, w), IN(op, p, ic), IN(op, p, oh), IN(op, p, ow), IN(op, p, oc), IN(op, p, kh), \
+        IN(op, p, kw), IN(op, p, sh), IN(op, p, sw), IN(op, p, dh), IN(op, p, dw), IN(op, p, pt), IN(op, p, pl), IN(op, p, groups), \
+        VIEW(op, p, x), VIEW(op, p, y), VIEW(op, p, r), EPILOGUE(op, p, e)
 #define DWCONV2D(op, p) \
-    I(op, p n), I(op, p h), I(op, p w), I(op, p c), I(op, p mult), I(op, p oh), I(op, p ow), I(op, p kh), I(op, p kw), I(op, p sh), I(op, p sw), \
-        I(op, p dh), I(op, p dw), I(op, p pt), I(op, p pl), VIEW(op, p x), VIEW(op, p y), VIEW(op, p r), EPILOGUE(op, p e)
+    IN(op, p, n), IN(op, p, h), IN(op, p, w), IN(op, p, c), IN(op, p, mult), IN(op, p, oh), IN(op, p, ow), IN(op, p, kh), \
+        IN(op, p, kw), IN(op, p, sh), IN(op, p, sw), IN(op, p, dh), IN(op, p, dw), IN(op, p, pt), IN(op, p, pl), \
+        VIEW(op, p, x), VIEW(op, p, y), VIEW(op, p, r), EPILOGUE(op, p, e)
 
 static const cynf_field conv2d_fields[] = {CONV2D(conv2d, ), {0}};
 static const cynf_field dwconv2d_fields[] = {DWCONV2D(dwconv2d, ), {0}};
 static const cynf_field sepconv2d_fields[] = {
     DWCONV2D(sepconv2d, dw.), CONV2D(sepconv2d, pw.), {0}};
-static const cynf_field fc_fields[] = {I(fc, m), I(fc, k), I(fc, n), I(fc, x_rs), I(fc, y_rs), I(fc, r_rs), EPILOGUE(fc, e), {0}};
+static const cynf_field fc_fields[] = {I(fc, m), I(fc, k), I(fc, n), I(fc, x_rs), I(fc, y_rs), I(fc, r_rs), EPILOGUE(fc, , e), {0}};
 static const cynf_field gemm_fields[] = {I(gemm, b0), I(gemm, b1), I(gemm, m), I(gemm, n), I(gemm, k), I(gemm, p_s0), I(gemm, p_s1), I(gemm, p_rs),
     I(gemm, p_cs), I(gemm, q_s0), I(gemm, q_s1), I(gemm, q_rs), I(gemm, q_cs), I(gemm, y_s0), I(gemm, y_s1), I(gemm, y_rs), I(gemm, r_s0),
-    I(gemm, r_s1), I(gemm, r_rs), EPILOGUE(gemm, e), {0}};
+    I(gemm, r_s1), I(gemm, r_rs), EPILOGUE(gemm, , e), {0}};
 static const cynf_field pool_fields[] = {I(pool, kind), I(pool, n), I(pool, d), I(pool, h), I(pool, w), I(pool, c), I(pool, od), I(pool, oh),
     I(pool, ow), I(pool, kd), I(pool, kh), I(pool, kw), I(pool, sd), I(pool, sh), I(pool, sw), I(pool, pf), I(pool, pt), I(pool, pl), I(pool, x_ds),
-    I(pool, y_ds), VIEW(pool, x), VIEW(pool, y), EPILOGUE(pool, e), {0}};
+    I(pool, y_ds), VIEW(pool, , x), VIEW(pool, , y), EPILOGUE(pool, , e), {0}};
 static const cynf_field eltwise_fields[] = {I(eltwise, kind), I(eltwise, rank), DIMS(eltwise, dims), DIMS(eltwise, xs[0]), DIMS(eltwise, xs[1]),
-    DIMS(eltwise, xs[2]), DIMS(eltwise, ys), EPILOGUE(eltwise, e), {0}};
+    DIMS(eltwise, xs[2]), DIMS(eltwise, ys), EPILOGUE(eltwise, , e), {0}};
 static const cynf_field reduce_fields[] = {I(reduce, kind), I(reduce, rank), I(reduce, mask), DIMS(reduce, dims), DIMS(reduce, xs), DIMS(reduce, ys),
-    EPILOGUE(reduce, e), {0}};
+    EPILOGUE(reduce, , e), {0}};
 static const cynf_field softmax_fields[] = {I(softmax, kind), I(softmax, rows), I(softmax, len), I(softmax, x_rs), I(softmax, y_rs), {0}};
 static const cynf_field copy_fields[] = {I(copy, rank), DIMS(copy, dims), DIMS(copy, xs), DIMS(copy, ys), {0}};
 static const cynf_field resample_fields[] = {I(resample, outer), I(resample, in), I(resample, out), I(resample, inner), I(resample, taps),
-    I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, e), {0}};
+    I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, , e), {0}};
 
 static const struct {
     size_t bytes;

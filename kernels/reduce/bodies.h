@@ -3,3 +3,5 @@
 #define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
 #include "kernels/reduce/reduce_f32.inc"
 #undef CYNF_ALGO
+
+#include "kernels/reduce/fold.h"
