@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * sepconv2d, fused: bands of rows. The depthwise output of a band is a dense NHWC image in the thread's private workspace, its pixels stride apart;
+ * the pointwise part is conv2d direct on that image.
+ *
+ *     packed     | depthwise, as dwconv2d/taps_layout.h, rounded up to 64 bytes | pointwise, as conv2d/direct_layout.h |
+ *     workspace  private: rows * ow * stride
+ */
+#ifndef CYNF_SEPCONV2D_FUSED_LAYOUT_H
+#define CYNF_SEPCONV2D_FUSED_LAYOUT_H
+
+#include "kernels/conv2d/direct_layout.h"
+#include "kernels/dwconv2d/rows_layout.h"
+
+#define CYNF_SEP_BAND_BYTES (128 << 10) /* of depthwise output: half of the smallest L2 that counts, beside the weights */
+
+/** Elements between pixels of the workspace: whole cache lines, and no multiple of 512 bytes, which would put all pixels into a few sets of L1. */
+static CYNF_INLINE int cynf_sep_stride(const cynf_sepconv2d *g)
+{
+    const int c = CYNF_ROUND_UP(g->pw.ic, 16);
+    return c % 128 ? c : c + 16;
+}
+
+/** Bands of an image: as many rows each as the workspace wants, as equal as can be. */
+static CYNF_INLINE int cynf_sep_bands(const cynf_sepconv2d *g)
+{
+    const int64_t fit = CYNF_SEP_BAND_BYTES / ((int64_t)g->dw.ow * cynf_sep_stride(g) * (int64_t)sizeof(float));
+    return fit < 1 ? g->dw.oh : CYNF_CEIL_DIV(g->dw.oh, (int)fit);
+}
+
+static CYNF_INLINE cynf_view cynf_sep_workspace(const cynf_sepconv2d *g)
+{
+    const int stride = cynf_sep_stride(g);
+    return (cynf_view){0, g->dw.ow * stride, stride, 0, g->pw.ic};
+}
+
+/** The pointwise part of rows rows. */
+static CYNF_INLINE cynf_conv2d cynf_sep_pointwise(const cynf_sepconv2d *g, int rows)
+{
+    cynf_conv2d p = g->pw;
+    p.n = 1;
+    p.h = p.oh = rows;
+    p.x = cynf_sep_workspace(g);
+    return p;
+}
+
+/** The depthwise part, its output in the workspace. */
+static CYNF_INLINE cynf_dwconv2d cynf_sep_depthwise(const cynf_sepconv2d *g)
+{
+    cynf_dwconv2d d = g->dw;
+    d.y = cynf_sep_workspace(g);
+    return d;
+}
+
+static CYNF_INLINE size_t cynf_sep_pointwise_at(const cynf_sepconv2d *g, int v)
+{
+    return CYNF_ROUND_UP((size_t)cynf_dw_blocks(&g->dw, v) * cynf_dw_block_elems(&g->dw, v), 16);
+}
+
+static CYNF_INLINE size_t cynf_sep_private_bytes(const cynf_sepconv2d *g)
+{
+    const size_t rows = (size_t)CYNF_CEIL_DIV(g->dw.oh, cynf_sep_bands(g));
+    return rows * (size_t)g->dw.ow * (size_t)cynf_sep_stride(g) * sizeof(float);
+}
+
+#endif
