@@ -153,29 +153,43 @@ int main(int argc, char **argv)
         return 2;
     cynf_net *net = NULL;
     cynf_runner *r = NULL;
-    if (cynf_net_load(&net, a.model, &(cynf_net_options){.weights = a.weights}, why, sizeof why))
+    cynf_npy x[MAX_PORTS] = {{.rank = 0}}, y[MAX_PORTS] = {{.rank = 0}};
+    const void *px[MAX_PORTS];
+    void *py[MAX_PORTS];
+    int32_t shapes[MAX_PORTS][8] = {{0}};
+    int64_t samples = -1;
+    if (!a.n_input && !a.profile)
+        return fail("--input is missing (only --profile runs without it, on zeros)");
+    for (int i = 0; i < a.n_input; i++) {
+        if (!cynf_npy_read(&x[i], a.input[i], why, sizeof why))
+            return fail(why);
+        for (int k = 0; k < x[i].rank; k++)
+            shapes[i][k] = x[i].dim[k] < INT32_MAX ? (int32_t)x[i].dim[k] : 0;
+    }
+    /* Sizes that the file leaves open are the input's. */
+    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input};
+    if (cynf_net_load(&net, a.model, &o, why, sizeof why))
         return fail(why);
+    if (cynf_net_batch_fixed(net) && a.n_input && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {
+        /* Samples influence each other: one run over all of them, unless the file fixes their number. */
+        cynf_net_free(&net);
+        o.batch = shapes[0][0];
+        if (cynf_net_load(&net, a.model, &o, why, sizeof why))
+            return fail(why);
+    }
     if (cynf_compile(&r, net, &(cynf_compile_options){.threads = a.threads, .plan = a.plan}, why, sizeof why))
         return fail(why);
     if (*why)
         fprintf(stderr, "cynf-run: %s\n", why);
     const int n_in = cynf_net_inputs(net), n_out = cynf_net_outputs(net);
-    if ((a.n_input && a.n_input != n_in) || (!a.n_input && !a.profile) || (a.n_output && a.n_output != n_out)) {
+    if ((a.n_input && a.n_input != n_in) || (a.n_output && a.n_output != n_out) || n_in > MAX_PORTS || n_out > MAX_PORTS) {
         snprintf(why, sizeof why, "%s has %d inputs and %d outputs; %d and %d files were given", a.model, n_in, n_out, a.n_input, a.n_output);
         return fail(why);
     }
-    cynf_npy x[MAX_PORTS] = {{.rank = 0}}, y[MAX_PORTS] = {{.rank = 0}};
-    const void *px[MAX_PORTS];
-    void *py[MAX_PORTS];
-    int64_t samples = -1;
     for (int i = 0; i < n_in; i++) {
         const cynf_model_port *p = cynf_net_input(net, i);
-        if (a.n_input) {
-            if (!cynf_npy_read(&x[i], a.input[i], why, sizeof why) || !fit(&x[i], p, a.input[i], &samples, why, sizeof why))
-                return fail(why);
-        } else if (!(x[i].data = calloc(p->bytes, 1))) {
-            return fail("out of memory");
-        }
+        if (a.n_input ? !fit(&x[i], p, a.input[i], &samples, why, sizeof why) : !(x[i].data = calloc(p->bytes, 1)))
+            return fail(a.n_input ? why : "out of memory");
         px[i] = x[i].data;
     }
     if (samples < 0)
