@@ -197,10 +197,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < n_out; i++) {
         const cynf_model_port *p = cynf_net_output(net, i);
         y[i].rank = p->rank;
-        y[i].bytes = p->bytes / (size_t)p->shape[0] * (size_t)samples;
+        y[i].bytes = p->bytes / (size_t)cynf_net_batch(net) * (size_t)samples;
         snprintf(y[i].dtype, sizeof y[i].dtype, "%s", p->dtype);
         for (int k = 0; k < p->rank; k++)
-            y[i].dim[k] = k ? p->shape[k] : samples;
+            y[i].dim[k] = k ? p->shape[k] : p->shape[0] * samples / cynf_net_batch(net);
         const size_t room = y[i].bytes > p->bytes ? y[i].bytes : p->bytes;
         if (!(py[i] = y[i].data = calloc(room ? room : 1, 1)))
             return fail("out of memory");
