@@ -119,6 +119,8 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_in);
     else if (call->extra)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
+    if (cynf_cfg(c, "dora_rank") && !c->archive)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its kernel is kept apart from a DoRA update, which is not supported; save the model as .keras, which merges them");
     const cJSON *dtype = cynf_cfg(c, "dtype");
     const char *policy = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(dtype, "class_name"));
     if (!policy)

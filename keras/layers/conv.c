@@ -22,13 +22,15 @@ static bool begin(cynf_lower *c, int n, conv *v)
     return true;
 }
 
-/* A kernel weight: checked as [k...][a][b], used as [kh][kw][a][b]. */
+/* A kernel weight [k...][a][b], used as [kh][kw][a][b]. names NULL: the kernel of a regular convolution. */
 static cynf_tensor_id kernel(cynf_lower *c, const conv *v, const char *names, int32_t a, int32_t b)
 {
     const int n = v->im.n;
     const cynf_shape s = n == 1 ? (cynf_shape){3, {v->k[0], a, b}} : (cynf_shape){4, {v->k[0], v->k[1], a, b}};
-    const float *data = cynf_layer_data(c, names, &s);
-    return data ? cynf_g_const(c->g, &(cynf_shape){4, {n == 1 ? 1 : v->k[0], v->k[n - 1], a, b}}, data) : CYNF_NO_TENSOR;
+    const cynf_tensor_id w = names ? cynf_layer_weight(c, names, &s) : cynf_layer_kernel(c, &s);
+    if (w >= 0)
+        c->g->t[w].shape = (cynf_shape){4, {n == 1 ? 1 : v->k[0], v->k[n - 1], a, b}};
+    return w;
 }
 
 /*
@@ -60,7 +62,7 @@ static cynf_tensor_id regular(cynf_lower *c, int n)
     if (v.im.channels % groups || filters % groups)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "groups = %d does not divide %d input channels and %d filters", groups, v.im.channels, filters);
     v.win.groups = groups;
-    return finish(c, &v, cynf_g_conv2d, v.im.x, kernel(c, &v, "kernel", v.im.channels / groups, filters), &v.win, filters);
+    return finish(c, &v, cynf_g_conv2d, v.im.x, kernel(c, &v, NULL, v.im.channels / groups, filters), &v.win, filters);
 }
 
 static int32_t multiplier(cynf_lower *c, const conv *v)

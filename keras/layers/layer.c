@@ -225,6 +225,31 @@ cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_sh
     return data ? cynf_g_const(c->g, s, data) : CYNF_NO_TENSOR;
 }
 
+/* After enable_lora() an .h5 holds the kernel and its update apart: kernel + (alpha / rank) A B. An archive holds the sum. */
+cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s)
+{
+    const int32_t rank = c->archive ? 0 : cynf_cfg_int(c, "lora_rank", 1, 0), n = s->d[s->rank - 1];
+    const cynf_tensor_id t = cynf_layer_weight(c, "kernel", s);
+    if (t < 0 || !rank)
+        return t;
+    cynf_shape left = *s;
+    left.d[left.rank - 1] = rank;
+    const float *a = cynf_layer_data(c, "lora_kernel_a", &left), *b = cynf_layer_data(c, "lora_kernel_b", &(cynf_shape){2, {rank, n}});
+    const double scale = cynf_cfg_number(c, "lora_alpha", rank) / rank;
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
+    float *y = c->g->t[t].data;
+    const size_t rows = cynf_shape_elems(s) / (size_t)n;
+    for (size_t i = 0; i < rows; i++)
+        for (int32_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (int32_t r = 0; r < rank; r++)
+                sum += (double)a[i * (size_t)rank + (size_t)r] * b[(size_t)r * (size_t)n + (size_t)j];
+            y[i * (size_t)n + (size_t)j] += (float)(scale * sum);
+        }
+    return t;
+}
+
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n)
 {
     return cynf_cfg_bool(c, "use_bias|bias", true) ? cynf_layer_weight(c, "bias", &(cynf_shape){1, {n}}) : CYNF_NO_TENSOR;

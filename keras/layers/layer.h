@@ -69,6 +69,8 @@ cynf_padding cynf_cfg_padding(cynf_lower *c, bool causal);
 const float *cynf_layer_data(cynf_lower *c, const char *names, const cynf_shape *s);
 /** The same as a constant of the graph. */
 cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_shape *s);
+/** "kernel" of shape [..., n], with the low-rank update that enable_lora() keeps apart added. */
+cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s);
 /** The bias of n elements when use_bias says so, else CYNF_NO_TENSOR. */
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n);
 

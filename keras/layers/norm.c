@@ -41,6 +41,8 @@ static cynf_tensor_id batch_normalization(cynf_lower *c)
     const bool center = cynf_cfg_bool(c, "center", true), scale = cynf_cfg_bool(c, "scale", true);
     if (!mask || mask & (mask - 1) || mask & 1)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis must be one axis other than the batch");
+    if (cynf_cfg_int(c, "mode", 0, 0) == 1)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mode 1 (statistics of each sample) is not supported; only 0 and 2 are");
     const cynf_shape s = kept(&x, mask), w = {1, {(int32_t)cynf_shape_elems(&s)}};
     const float *gamma = scale ? cynf_layer_data(c, "gamma", &w) : NULL, *beta = center ? cynf_layer_data(c, "beta", &w) : NULL;
     const float *mean = cynf_layer_data(c, "moving_mean|running_mean", &w), *var = cynf_layer_data(c, "moving_variance|running_variance|running_std", &w);
