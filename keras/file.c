@@ -161,6 +161,12 @@ static bool is_sound(const cynf_record *r)
     }
 }
 
+/** Bytes that a sound record takes beside its floats. */
+static int64_t memory_of(const cynf_record *r)
+{
+    return (int64_t)(r->text_bytes + sizeof(cynf_dataset)) + (r->kind == CYNF_RECORD_LIST ? r->dim[0] * (int64_t)sizeof(char *) : 0);
+}
+
 static int64_t strings_expected(const cynf_record *r)
 {
     return r->kind == CYNF_RECORD_CONTAINER ? 0 : r->kind == CYNF_RECORD_LIST ? 2 + r->dim[0] : r->kind == CYNF_RECORD_DATASET ? 2 : 1;
@@ -186,8 +192,7 @@ cynf_status cynf_file_parse(cynf_file *f, const cynf_stream *s, int64_t budget, 
             return CYNF_EIO;
         if (r.kind == CYNF_RECORD_END)
             break;
-        const int64_t cost = (int64_t)(r.text_bytes + sizeof(cynf_dataset)) + (r.kind == CYNF_RECORD_LIST ? r.dim[0] * (int64_t)sizeof(char *) : 0);
-        if (!is_sound(&r) || (text_budget -= cost) < 0 || f->n_list == CYNF_RECORD_MAX_COUNT || f->n_dataset == CYNF_RECORD_MAX_COUNT)
+        if (!is_sound(&r) || (text_budget -= memory_of(&r)) < 0 || f->n_list == CYNF_RECORD_MAX_COUNT || f->n_dataset == CYNF_RECORD_MAX_COUNT)
             return say(CYNF_EFORMAT, text, cap, "the process that reads the file broke down: truncated or corrupt HDF5");
         char *t = malloc(r.text_bytes + 1);
         if (!t)

@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# tests/sanitize.sh [SHARED [SECONDS]]: hostile input under AddressSanitizer and UBSan: unit tests of the readers, every malformed file through the
+# tools, a fuzzer on what the reading process sends (clang only). SHARED is the folder of the corpora, SECONDS the fuzzer's time.
+# libhdf5 is not ours: a report counts if the innermost frame outside libc and the sanitizer is in this tree.
+set -eu
+src=$(cd "$(dirname "$0")/.." && pwd)
+shared=${1:-$src/../shared} seconds=${2:-30}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CYNF_SHARED="$shared"
+
+# Scalar kernels alone: the other instruction sets take a sanitizer many minutes, and their bounds are watched by unreadable pages.
+meson setup "$work/build" "$src" -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized -Doptimization=1 -Disas= \
+    -Dsleef=disabled -Dbench=disabled -Dc_args=-fno-sanitize-recover=all > "$work/setup.log" || { cat "$work/setup.log"; exit 1; }
+ninja -C "$work/build" tests/file-test tests/weights-test tools/cynf-info tools/cynf-run > "$work/build.log" || { tail -30 "$work/build.log"; exit 1; }
+
+export ASAN_OPTIONS="abort_on_error=1:log_path=$work/report" UBSAN_OPTIONS="abort_on_error=1:print_stacktrace=1:log_path=$work/report"
+failed=0
+for t in weights file; do
+    CK_RUN_SUITE=$t "$work/build/tests/$t-test" > "$work/$t.log" 2>&1 || true
+    tail -20 "$work/$t.log"
+    grep -q 'Failures: 0, Errors: 0' "$work/$t.log" || failed=1
+done
+
+# Exit status 1 and a message, or success; anything else is a crash, a hang or bad usage.
+n=0
+for model in "$shared"/goldens/bad/*; do
+    for tool in "cynf-info --model" "cynf-run --model"; do
+        status=0
+        timeout 60 "$work/build/tools/"$tool "$model" > "$work/out" 2>&1 || status=$?
+        if [ "$status" -gt 1 ] && ! { [ "$status" = 2 ] && [ "${tool%% *}" = cynf-run ]; }; then
+            echo "$tool $model: status $status"; cat "$work/out"; failed=1
+        fi
+        if [ "$status" = 1 ] && ! [ -s "$work/out" ]; then
+            echo "$tool $model: no message"; failed=1
+        fi
+        n=$((n + 1))
+    done
+done
+if [ "$n" -le 2 ]; then echo "SKIPPED: no malformed files in $shared/goldens/bad"; else echo "$n runs on malformed files"; fi
+
+for report in "$work"/report.*; do
+    [ -e "$report" ] || continue
+    frame=$(grep -E '^ *#[0-9]+ ' "$report" | grep -Ev 'libsanitizer|compiler-rt|__interceptor|libc\.so|nptl/|sysdeps/|/raise' | head -1)
+    case $frame in
+        *tests/unit/*) ;;     # a test that crashes the reading process on purpose
+        *libhdf5*|*libzip*|*libz.so*) ;;
+        *) cat "$report"; failed=1 ;;
+    esac
+done
+
+if command -v clang > /dev/null; then
+    cd "$src"
+    flags="-std=c11 -D_GNU_SOURCE -O1 -g -I. -Iinclude $(pkg-config --cflags hdf5 libzip libcjson)" libs="$(pkg-config --libs hdf5 libzip libcjson) -lm"
+    # shellcheck disable=SC2086
+    clang $flags -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all tests/fuzz/load_fuzz.c keras/*.c keras/layers/*.c graph/graph.c graph/build.c \
+        graph/location.c kernels/status.c $libs -Wl,--wrap=cynf_file_read -o "$work/load-fuzz"
+    # shellcheck disable=SC2086
+    cc $flags tests/fuzz/seeds.c keras/file_child.c $libs -o "$work/seeds"
+    mkdir "$work/seed" "$work/corpus"
+    find "$shared/goldens/h5" "$shared/goldens/v3" -size -40k \( -name '*.h5' -o -name '*.keras' \) ! -name '*.golden.h5' 2> /dev/null \
+        | xargs -r "$work/seeds" "$work/seed"
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+    "$work/load-fuzz" -max_total_time="$seconds" -max_len=40000 -timeout=10 -rss_limit_mb=2000 -artifact_prefix="$work/" "$work/corpus" "$work/seed" \
+        > "$work/fuzz.log" 2>&1 || { tail -40 "$work/fuzz.log"; failed=1; }
+    tail -1 "$work/fuzz.log"
+else
+    echo "SKIPPED: fuzzer, no clang"
+fi
+exit $failed
