@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "keras/config.h"
 #include "keras/layers/layer.h"
@@ -287,7 +288,8 @@ static void lower_top(loader *l, const cynf_keras_model *m)
 /* The text of a .json architecture; NULL when the file does not start as JSON does, or cannot be read. */
 static char *read_json(const char *path)
 {
-    FILE *f = fopen(path, "rb");
+    struct stat st;
+    FILE *f = !stat(path, &st) && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL; /* a named pipe would hang */
     char head[64];
     size_t n = f ? fread(head, 1, sizeof head, f) : 0, blank = 0;
     while (blank < n && strchr(" \t\r\n", head[blank]))

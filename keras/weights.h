@@ -17,8 +17,8 @@
 #include "keras/file.h"
 
 /**
- * The weights of one layer or cell. Names are Keras' own: "kernel", "bias", "recurrent_kernel", "gamma", "moving_variance", "embeddings",
- * "depthwise_kernel", "query/kernel" (MultiHeadAttention), "W_i" (Keras 1 LSTM with a matrix per gate), "kernel_scale" (int8) ...;
+ * The weights of one layer or cell. Names are those of weight_names.inc, whatever a file calls them (Keras 1's W and b are "kernel" and "bias"):
+ * "recurrent_kernel", "gamma", "moving_variance", "query/kernel" (MultiHeadAttention), "W_i" (a Keras 1 LSTM with a matrix per gate) ...;
  * for a class that the table does not have, the last part of the name in the file.
  */
 typedef struct cynf_layer_weights {
