@@ -119,6 +119,16 @@ static cynf_status build(search *s, variant *v)
     return cynf_program_build(&v->program, s->g, &o, s->why, s->cap);
 }
 
+static bool same_program(const cynf_program *a, const cynf_program *b)
+{
+    bool same = a->n_step == b->n_step;
+    for (int i = 0; i < a->n_step && same; i++) {
+        const cynf_step *x = &a->step[i], *y = &b->step[i];
+        same = x->kernel == y->kernel && !memcmp(&x->problem.u, &y->problem.u, cynf_geometry_bytes(x->problem.op));
+    }
+    return same;
+}
+
 static bool tunable(const cynf_step *s) { return s->problem.op <= CYNF_OP_FC; }
 
 /* The depthwise node that a fused step computes too. */
@@ -429,7 +439,10 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
         status = variant_init(next, s->g, s->o->algo ? 0 : -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
         if (!status && (s->o->algo || !(status = mix_fusions(s, next))))
             status = build(s, next);
-        if (status == CYNF_ENOMEM && s->o->max_memory) { /* the other layouts may need less */
+        bool drop = status == CYNF_ENOMEM && s->o->max_memory; /* the other layouts may need less */
+        for (int k = FIRST; k < n - 1 && !status; k++)
+            drop |= same_program(v[k].program, next->program);
+        if (drop) {
             variant_free(&v[--n]);
             status = CYNF_OK;
         }
@@ -437,9 +450,8 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
     if (n == FIRST) {
         winner = DEFAULT;
     } else if (!status && measured) {
-        static const char *const names[] = {"un-tuned", "tuned", "tuned, plain layout", "tuned, other layout"};
         for (int i = 0; i < n; i++)
-            e[i] = (cynf_entrant){.name = names[i], .program = v[i].program};
+            e[i].program = v[i].program;
         const int from = s->o->algo ? FIRST : DEFAULT;
         show(s, PROBLEM_SHARE, "whole model");
         winner = cynf_race_programs(&s->m.timer, e + from, n - from, s->o->threads, fmin(end_of(s, 0.9), cynf_now() + FINAL_SECONDS));
@@ -540,9 +552,9 @@ cynf_status cynf_tune(cJSON **plan, cynf_tune_result *result, const cynf_graph *
     s.plan = cynf_plan_new();
     cJSON *here = s.plan ? cynf_plan_here(s.plan, &s.m.machine) : NULL;
     s.kernels = cJSON_GetObjectItemCaseSensitive(here, "kernels");
-    /* Blocked as the program builder would have it, plain, and, when there is time, blocks of half a vector. */
-    const int16_t layouts[3] = {-1, 0, (int16_t)(cynf_isa_lanes(cynf_cpu_best()) / 2)};
-    const int n_layouts = o->effort == CYNF_EFFORT_ESTIMATE ? 1 : o->effort == CYNF_EFFORT_PATIENT && layouts[2] >= 4 ? 3 : 2;
+    /* Blocked where the program builder would do it, plain, blocked wherever it can be, and, when there is time, blocks of half a vector. */
+    const int16_t lanes = (int16_t)cynf_isa_lanes(cynf_cpu_best()), layouts[4] = {-1, 0, lanes, lanes / 2};
+    const int n_layouts = o->effort == CYNF_EFFORT_ESTIMATE || o->algo ? 1 : lanes < 4 ? 2 : o->effort == CYNF_EFFORT_PATIENT && lanes >= 8 ? 4 : 3;
     status = s.kernels ? open_journal(&s, result) : CYNF_ENOMEM;
     if (!status && !(status = collect(&s, layouts, n_layouts)) && !(status = measure_all(&s)))
         status = finals(&s, cJSON_GetObjectItemCaseSensitive(here, "models"), layouts, n_layouts, result);
