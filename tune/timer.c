@@ -74,7 +74,11 @@ bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b)
         wins += ratio[i] < 1;
     }
     qsort(ratio, (size_t)n, sizeof *ratio, compare);
-    return n > 0 && ratio[n / 2] < 0.98 && wins >= 0.5 * n + sqrt(n);
+    if (!n)
+        return false;
+    /* On a machine so busy that most samples were interrupted the undisturbed ones decide. */
+    const bool by_quiet_samples = n >= 10 && a->min < 0.95 * b->min && a->low < 0.98 * b->low;
+    return (ratio[n / 2] < 0.98 && wins >= 0.5 * n + sqrt(n)) || by_quiet_samples;
 }
 
 /* Those over limit times the fastest leave. */

@@ -38,11 +38,12 @@ typedef void cynf_race_fn(void *ctx, int i);
  * rounds (at most CYNF_RACE_SAMPLES). A sample is at least 50 us or 20 calls. Contestant 0, the incumbent, never leaves. Stops early at
  * deadline (cynf_now() seconds), but not before every contestant has a sample.
  * @param c out: n contestants
- * @return the winner: the first that the fastest one does not beat clearly (median of paired ratios under 0.98, and a sign test at two sigma)
+ * @return the winner: the first that the fastest one does not beat clearly (cynf_beats())
  */
 int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c);
 
-/** Whether a beats b clearly over the rounds that both took part in. */
+/** Whether a beats b clearly over the rounds that both took part in: the median of paired ratios is under 0.98 and a sign test clear at two sigma, or,
+ * from 10 rounds on, minimum and lower quartile are under 0.95 and 0.98 of b's. Both have their quartiles. */
 bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b);
 
 #endif
