@@ -14,6 +14,9 @@ static const char *const dtype_names[] = {
     [CYNF_BOOL] = "bool",
 };
 
+/* Portable models plan their workspace in create, for any number of threads. */
+#define PORTABLE_THREADS 256
+
 /* One side of the model, for code that is the same for both. */
 typedef struct side {
     const cynf_port *port;
@@ -160,8 +163,8 @@ void cynf_gen_describe(cynf_gen *g)
     cynf_text_comment(t, p->graph->name ? p->graph->name : "(no name)");
     cynf_text_add(t, ", %.2f million multiply-adds a run of %d sample%s, for %s", 5e-7 * flops, p->graph->batch, p->graph->batch > 1 ? "s" : "",
         fixed ? isa_name : "any CPU");
-    cynf_text_add(&g->key[CYNF_KEY_HASHES], "Graph %016llx, packed weights %016llx, %d thread%s at most.", (unsigned long long)cynf_graph_hash(p->graph),
-        (unsigned long long)hash_bytes(p->consts, (size_t)p->consts_bytes), p->threads, p->threads > 1 ? "s" : "");
+    cynf_text_add(&g->key[CYNF_KEY_HASHES], "Graph %016llx, packed weights %016llx.", (unsigned long long)cynf_graph_hash(p->graph),
+        (unsigned long long)hash_bytes(p->consts, (size_t)p->consts_bytes));
     cynf_text_add(&g->key[CYNF_KEY_MODE], "%s", fixed ? "Every layer is specialised for one kind of CPU; another kind is refused with CYNF_ECPU."
         : "It runs on any CPU: layouts and kernels are chosen in create, by the cost model or by a plan (option `plan`, or CYNF_PLAN) that `cynf-plan bind` wrote.");
     cynf_sources_paste(g, "include/cynf/status.h", &g->key[CYNF_KEY_ABI]);
@@ -172,8 +175,8 @@ void cynf_gen_describe(cynf_gen *g)
     cynf_text_add(t, "#define %s_ABI_VERSION %d /* of this header; equals CYNF_MODEL_ABI_VERSION */\n", g->upper, CYNF_MODEL_ABI_VERSION);
     cynf_text_add(t, "#define %s_BATCH %d /* samples of one run */\n#define %s_BATCH_FIXED %d /* 1: samples of a batch influence each other */\n", g->upper,
         g->walk->batch, g->upper, g->walk->batch_fixed);
-    cynf_text_add(t, "#define %s_MAX_THREADS %d\n#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", g->upper, g->walk->threads, g->upper, g->walk->n_in, g->upper,
-        g->walk->n_out);
+    cynf_text_add(t, "#define %s_MAX_THREADS %d\n#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", g->upper, fixed ? g->walk->threads : PORTABLE_THREADS, g->upper,
+        g->walk->n_in, g->upper, g->walk->n_out);
     if (fixed)
         cynf_text_add(t, "#define %s_ARENA_BYTES %zu /* intermediate results and workspace */\n#define %s_WEIGHTS_BYTES %lld\n#define %s_BYTES_1 %zu /* "
             "%s_bytes() with one thread: for a static buffer */\n", g->upper, g->walk->arena_bytes, g->upper, (long long)p->consts_bytes, g->upper,

@@ -36,11 +36,11 @@ size_t @ID@_bytes(const @ID@_options *o) { return cynf_instance_bytes(&walk, o);
 
 static cynf_status check(const @ID@_options *o)
 {
-    const bool ok = cynf_has_isa(@ISA_ENUM@);
+    const bool cpu = cynf_has_isa(@ISA_ENUM@), threads = !o || o->threads <= @UPPER@_MAX_THREADS;
     if (o && o->message && o->message_bytes)
-        snprintf(o->message, o->message_bytes, "%s", ok ? "" : "@ID@ is made for CPUs with @ISA@, which this one lacks: make it again with cynf-gen on "
-            "this machine, or with --isa or --mode portable");
-    return ok ? CYNF_OK : CYNF_ECPU;
+        snprintf(o->message, o->message_bytes, "%s", !cpu ? "@ID@ is made for CPUs with @ISA@, which this one lacks: make it again with cynf-gen on "
+            "this machine, or with --isa or --mode portable" : !threads ? "@ID@ is made for fewer threads: make it again with cynf-gen --threads" : "");
+    return !cpu ? CYNF_ECPU : threads ? CYNF_OK : CYNF_EINVAL;
 }
 
 cynf_status @ID@_create(@ID@_t **out, const @ID@_options *o)

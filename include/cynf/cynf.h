@@ -67,7 +67,7 @@ typedef struct cynf_runner cynf_runner;
 /** Zeros are the defaults. */
 typedef struct cynf_compile_options {
     int32_t threads;         /**< 0: 1 */
-    int32_t lanes;           /**< samples that cynf_run_batch computes at once, each on a thread and in memory of its own; 0: as many as threads */
+    int32_t lanes;           /**< 0: cynf_run_batch computes a sample on each thread, each in memory of its own; 1: one after the other, in the least memory */
     const char *plan;        /**< JSON plan (path); NULL: the cost model decides */
     const char *kernels;     /**< parts of kernel names, comma-separated: a candidate that matches wins where it applies; NULL: the environment's CYNF_KERNEL */
     int64_t max_arena_bytes; /**< CYNF_ENOMEM above it; 0: no limit */

@@ -50,6 +50,15 @@ $cxx -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only both.cc
 make -s -C image_fixed install DESTDIR="$work/root" PREFIX=/usr CC="$cc"
 [ -f "$work/root/usr/include/image_fixed.h" ] && [ -f "$work/root/usr/lib/libimage_fixed.so" ] || die "make install"
 
+# A CPU that lacks the instruction set is refused in words.
+if [ "$(uname -m)" = x86_64 ] && command -v qemu-x86_64 >/dev/null; then
+    said=$(qemu-x86_64 -cpu core2duo image_fixed/image_fixed_selftest) || true
+    case $said in
+    *"is made for CPUs with"* | PASS*) ;;
+    *) die "on an old CPU: $said" ;;
+    esac
+fi
+
 # Only what is ours is replaced.
 echo mine > image_fixed/README.md
 if "$models" . >/dev/null 2>message; then die "replaced someone else's folder"; fi
