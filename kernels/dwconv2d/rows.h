@@ -46,9 +46,30 @@ static CYNF_INLINE void cynf_dw_rows_taps(const cynf_dwconv2d *g, const int k, c
         }
 }
 
+/**
+ * Column x of phase q for a kernel of 3: the taps are registers, where there are enough, and every input is loaded once. Outputs beyond an edge are
+ * computed, and never stored: two thirds of a column are cheaper than asking.
+ */
+static CYNF_INLINE void cynf_dw_rows_column3(const cynf_dwconv2d *g, const int s, const int rows, const int q, uint32_t in_image, const float *x,
+    const vf tap[9], vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
+{
+#pragma GCC unroll 9
+    for (int iy = 0; iy < (rows - 1) * s + 3; iy++) {
+        if (!(in_image >> iy & 1))
+            continue;
+        const vf d = vf_load(x + (ptrdiff_t)iy * g->x.rs);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++)
+            if (iy >= i * s && iy < i * s + 3)
+#pragma GCC unroll 3
+                for (int kx = q; kx < 3; kx += s)
+                    acc[kx / s][i] = vf_fma(d, tap[(iy - i * s) * 3 + kx], acc[kx / s][i]);
+    }
+}
+
 /** One step. edge: it meets columns of padding or outputs that do not exist. */
 static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_lanes *l, const int k, const int s, const int rows,
-    const bool edge, const cynf_dw_strip *strip, int o, vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
+    const bool edge, const cynf_dw_strip *strip, const vf tap[9], int o, vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
 {
     const int waiting = CYNF_CEIL_DIV(k, s);
     uint32_t exist = 0;
@@ -68,10 +89,8 @@ static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_
         if (edge && (ix < 0 || ix >= g->w))
             continue;
         const float *x = strip->x + (ptrdiff_t)ix * g->x.ps;
-        if (k == 3 && !edge) {
-            cynf_dw_rows_taps(g, k, s, rows, edge, q, strip->in_image, x, strip->w, exist, acc);
-            cynf_dw_rows_taps(g, k, s, rows, edge, q, strip->in_image >> 1, x + g->x.rs, strip->w + 3 * VL, exist, acc);
-            cynf_dw_rows_taps(g, k, s, rows, edge, q, strip->in_image >> 2, x + 2 * (ptrdiff_t)g->x.rs, strip->w + 6 * VL, exist, acc);
+        if (k == 3) {
+            cynf_dw_rows_column3(g, s, rows, q, strip->in_image, x, tap, acc);
             continue;
         }
         /* Not unrolled: the code of all kernels and strips would be ten times as long, and no faster. */
@@ -92,6 +111,11 @@ static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw
     /* Steps without an edge: every column is in the image, every output exists. */
     const int lead = CYNF_CEIL_DIV(g->pl, s), inner0 = lead > waiting - 1 ? lead : waiting - 1;
     const int fit = (g->w + g->pl) / s, inner1 = fit < g->ow ? fit : g->ow;
+    vf tap[9];
+    if (k == 3)
+#pragma GCC unroll 9
+        for (int i = 0; i < 9; i++)
+            tap[i] = vf_load(strip->w + i * VL);
     vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX];
 #pragma GCC unroll 7
     for (int j = 0; j < waiting; j++)
@@ -101,9 +125,9 @@ static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw
     for (int o = 0; o < end; o++) {
         if (o == inner0)
             for (; o < inner1; o++)
-                cynf_dw_rows_step(g, l, k, s, rows, false, strip, o, acc);
+                cynf_dw_rows_step(g, l, k, s, rows, false, strip, tap, o, acc);
         if (o < end)
-            cynf_dw_rows_step(g, l, k, s, rows, true, strip, o, acc);
+            cynf_dw_rows_step(g, l, k, s, rows, true, strip, tap, o, acc);
     }
 }
 
