@@ -35,6 +35,11 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
     cynf_conv2d_pack(g, t, g->x.b, w, packed);
 }
 
+static size_t private_bytes(const void *g, cynf_tile t)
+{
+    return cynf_conv2d_direct_private_bytes(g, t);
+}
+
 /**
  * How much slower a tile runs whose pixels lie a multiple of a large power of two apart: when its rows fall into fewer cache sets than hold them,
  * every operand comes from the second level, a line each.
@@ -58,13 +63,15 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const int per_tile = s.tw * s.th, tail = s.th == 1 ? g.ow % s.tw : 0, icg = g.ic / g.groups, block = g.x.b < icg ? g.x.b : icg;
     const double rows = (double)g.n * g.groups * CYNF_CEIL_DIV(g.oh, s.th), full = s.th == 1 ? g.ow / s.tw : 1; /* tiles of such a row */
     const double nominal = 2.0 * g.n * g.oh * g.ow * (double)cynf_conv2d_k(&g) * g.oc;
-    const double k = (double)cynf_conv2d_k(&g) * cynf_geometry_flops(CYNF_OP_CONV2D, &g) / nominal; /* taps on padding are not computed */
+    /* Taps on padding are not computed, or else copied. */
+    const double k = cynf_conv2d_pads(&g) ? (double)cynf_conv2d_k(&g) : (double)cynf_conv2d_k(&g) * cynf_geometry_flops(CYNF_OP_CONV2D, &g) / nominal;
+    const double copy = cynf_conv2d_pads(&g) ? 8.0 * g.n * g.h * g.w * g.ic * cynf_conv2d_panels(&g, t) / m->gbps[1] * 1e-9 : 0;
     const bool flat = g.kw == 1 || (g.dw == 1 && g.x.ps == block);
     const double calls = (double)g.kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g.kw) * (full + (tail > 0)) * cynf_conv2d_panels(&g, t); /* of the micro-kernel */
     const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
     const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g.oc / g.groups, t, isa, m) * set_conflicts(&g, t, isa, m) + 3e-9 * calls;
     const double weights = (double)cynf_conv2d_packed_bytes(&g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
-    return (rows * row > stream ? rows * row : stream) + 50e-9;
+    return (rows * row > stream ? rows * row : stream) + copy + 50e-9;
 }
 
 const cynf_algo cynf_conv2d_direct = {
@@ -75,5 +82,6 @@ const cynf_algo cynf_conv2d_direct = {
     .units = units,
     .packed_bytes = packed_bytes,
     .pack = pack,
+    .private_bytes = private_bytes,
     .cost = cost,
 };

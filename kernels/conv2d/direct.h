@@ -2,7 +2,8 @@
 /**
  * conv2d f32, direct: an implicit matrix product. A register tile of mr output pixels x nv vectors of output channels runs over all taps and
  * channels, reading the input in place; after Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct Convolutions" (ICML 2018).
- * Taps on padding are not computed: a tile at the border hands the micro-kernel the mask of the pixels for which the tap is inside.
+ * Taps on padding are not computed: a tile at the border hands the micro-kernel the mask of the pixels for which the tap is inside. The
+ * exception is first layers (cynf_conv2d_pads), whose few input channels are copied with their padding first.
  *
  * x, y, r     any views whose block is a multiple of the vector, or that have one block; with groups > 1 one block
  * packed      see direct_layout.h
@@ -158,24 +159,67 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
     }
 }
 
+/** Copies n elements, or zeros when from is NULL; writes whole vectors, so up to VL-1 elements behind the end, which are written later or not used. */
+static CYNF_INLINE float *cynf_conv2d_put(float *to, const float *from, int n)
+{
+    for (int i = 0; i < n; i += VL)
+        vf_store(to + i, !from ? vf_zero() : n - i >= VL ? vf_load(from + i) : vf_loadn(from + i, n - i));
+    return to + n;
+}
+
+/** Copies the input rows that output rows oh0 ... of p (cynf_conv2d_padded) read, zeros where there is padding. */
+static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_conv2d *p, int oh0, const float *x, float *to)
+{
+    const int right = p->w - g->pl - g->w, inside = right < 0 ? g->w + right : g->w; /* columns of the image that are read */
+    const int rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1;
+    for (int i = 0, ih = oh0 * g->sh - g->pt; i < rows; i++, ih++) {
+        const float *from = x + (ptrdiff_t)ih * g->x.rs;
+        if (ih < 0 || ih >= g->h) {
+            to = cynf_conv2d_put(to, NULL, p->x.rs);
+            continue;
+        }
+        to = cynf_conv2d_put(to, NULL, g->pl * g->ic);
+        if (g->x.ps == g->ic)
+            to = cynf_conv2d_put(to, from, inside * g->ic);
+        else
+            for (int iw = 0; iw < inside; iw++)
+                to = cynf_conv2d_put(to, from + (ptrdiff_t)iw * g->x.ps, g->ic);
+        to = cynf_conv2d_put(to, NULL, (right > 0 ? right : 0) * g->ic);
+    }
+}
+
 static CYNF_INLINE void conv2d_direct(const cynf_conv2d *geometry, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)stage;
-    (void)thread;
-    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
-    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&g, t);
-    const int nr = t.nv * t.v, ocg = g.oc / g.groups, icg = g.ic / g.groups, panels = cynf_conv2d_panels(&g, t), narrow = ocg % nr;
+    const cynf_conv2d whole = cynf_conv2d_flattened(geometry);
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&whole, t);
+    const bool pads = cynf_conv2d_pads(&whole);
+    const int nr = t.nv * t.v, ocg = whole.oc / whole.groups, icg = whole.ic / whole.groups, panels = cynf_conv2d_panels(&whole, t), narrow = ocg % nr;
     for (size_t unit = begin; unit < end; unit++) {
         const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
         const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
         const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
-        const int group = (int)(unit / per_group % (size_t)g.groups), image = (int)(unit / per_group / (size_t)g.groups);
-        const int tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
+        const int group = (int)(unit / per_group % (size_t)whole.groups), image = (int)(unit / per_group / (size_t)whole.groups);
+        int tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
-        const float *packed = (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(&g, t) + (size_t)panel * (cynf_conv2d_k(&g) + 1) * (size_t)nr;
-        const float *x = a->x[0] + (ptrdiff_t)image * g.x.ns + group * icg;
-        const float *r = g.e.residual ? a->x[1] + (ptrdiff_t)image * g.r.ns : NULL;
-        float *y = a->y + (ptrdiff_t)image * g.y.ns;
+        const float *packed =
+            (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(&whole, t) + (size_t)panel * (cynf_conv2d_k(&whole) + 1) * (size_t)nr;
+        const float *x = a->x[0] + (ptrdiff_t)image * whole.x.ns + group * icg;
+        const float *r = whole.e.residual ? a->x[1] + (ptrdiff_t)image * whole.r.ns : NULL;
+        float *y = a->y + (ptrdiff_t)image * whole.y.ns;
+        cynf_conv2d g = whole;
+        if (pads) {
+            const int oh0 = tile / s.tiles_w * s.th;
+            float *rows = cynf_private(a, 0, cynf_conv2d_direct_private_bytes(&whole, t), thread);
+            g = cynf_conv2d_padded(&whole, s, oh0);
+            cynf_conv2d_copy_rows(&whole, &g, oh0, x, rows);
+            x = rows;
+            y += (ptrdiff_t)oh0 * whole.y.rs;
+            if (r)
+                r += (ptrdiff_t)oh0 * whole.r.rs;
+            tile_end -= tile;
+            tile = 0;
+        }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
             cynf_conv2d_direct_panel(&g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
         else

@@ -14,14 +14,6 @@
 #include "kernels/conv2d/direct.h"
 #include "kernels/conv2d/im2col_layout.h"
 
-/** Copies n elements, or zeros when from is NULL; writes whole vectors, so up to VL-1 elements behind the end, which are written later or not used. */
-static CYNF_INLINE float *cynf_conv2d_im2col_put(float *to, const float *from, int n)
-{
-    for (int i = 0; i < n; i += VL)
-        vf_store(to + i, !from ? vf_zero() : n - i >= VL ? vf_load(from + i) : vf_loadn(from + i, n - i));
-    return to + n;
-}
-
 /** The row of output pixel (oh, ow); x points at the image, c_first is the group's first channel. */
 static CYNF_INLINE void cynf_conv2d_im2col_row(const cynf_conv2d *g, int oh, int ow, int c_first, const float *x, float *row)
 {
@@ -30,22 +22,22 @@ static CYNF_INLINE void cynf_conv2d_im2col_row(const cynf_conv2d *g, int oh, int
     for (int kh = 0; kh < g->kh; kh++) {
         const int ih = oh * g->sh - g->pt + kh * g->dh;
         if (ih < 0 || ih >= g->h || lo >= hi) {
-            row = cynf_conv2d_im2col_put(row, NULL, g->kw * icg);
+            row = cynf_conv2d_put(row, NULL, g->kw * icg);
             continue;
         }
         const float *from = x + (ptrdiff_t)ih * g->x.rs;
-        row = cynf_conv2d_im2col_put(row, NULL, lo * icg);
+        row = cynf_conv2d_put(row, NULL, lo * icg);
         if (g->dw == 1 && g->x.ps == icg && g->x.b >= g->ic)
-            row = cynf_conv2d_im2col_put(row, from + (ptrdiff_t)(iw0 + lo) * g->x.ps, (hi - lo) * icg);
+            row = cynf_conv2d_put(row, from + (ptrdiff_t)(iw0 + lo) * g->x.ps, (hi - lo) * icg);
         else
             for (int kw = lo; kw < hi; kw++)
                 for (int c = c_first, left; c < c_first + icg; c += left) {
                     left = c_first + icg - c;
                     if (g->x.b < g->ic && left > g->x.b - c % g->x.b)
                         left = g->x.b - c % g->x.b;
-                    row = cynf_conv2d_im2col_put(row, from + (ptrdiff_t)(iw0 + kw * g->dw) * g->x.ps + cynf_channel(&g->x, c), left);
+                    row = cynf_conv2d_put(row, from + (ptrdiff_t)(iw0 + kw * g->dw) * g->x.ps + cynf_channel(&g->x, c), left);
                 }
-        row = cynf_conv2d_im2col_put(row, NULL, (g->kw - hi) * icg);
+        row = cynf_conv2d_put(row, NULL, (g->kw - hi) * icg);
     }
 }
 
