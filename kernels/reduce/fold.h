@@ -8,7 +8,7 @@
 #define CYNF_REDUCE_FOLD_H
 
 #include "kernels/act.h"
-#include "kernels/lanes.h"
+#include "kernels/gather.h"
 #include "kernels/reduce/fold_layout.h"
 
 static CYNF_INLINE float reduce_identity(const int kind)

@@ -7,7 +7,7 @@
 #ifndef CYNF_SOFTMAX_ROWS_H
 #define CYNF_SOFTMAX_ROWS_H
 
-#include "kernels/lanes.h"
+#include "kernels/gather.h"
 #include "kernels/math.h"
 #include "kernels/softmax/rows_layout.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Vectors from and to memory in other ways than the vocabulary's; include after simd.h. */
-#ifndef CYNF_LANES_H
-#define CYNF_LANES_H
+#ifndef CYNF_GATHER_H
+#define CYNF_GATHER_H
 
 #include "kernels/kernel.h"
 
