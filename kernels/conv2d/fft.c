@@ -9,7 +9,8 @@ static cynf_tiling tiling_fft(const void *g, cynf_tile t) { return conv2d_fft_ti
 static bool supports_fft(const void *geometry, cynf_tile t)
 {
     const cynf_conv2d *g = geometry;
-    if (g->kh > t.mr || g->kw > t.mr || g->sh != 1 || g->sw != 1 || g->dh != 1 || g->dw != 1 || g->groups != 1)
+    /* A tile more than 8 kernels wide saves nothing over one half as wide. */
+    if (g->kh > t.mr || g->kw > t.mr || t.mr > 8 * (g->kh > g->kw ? g->kh : g->kw) || g->sh != 1 || g->sw != 1 || g->dh != 1 || g->dw != 1 || g->groups != 1)
         return false;
     const cynf_tiling l = conv2d_fft_tiling(g, t);
     return conv2d_tiling_supports(g, t, &l);
