@@ -26,7 +26,7 @@ static cynf_tensor_id random_const(cynf_graph *g, const cynf_shape *s, uint32_t 
     return t;
 }
 
-/* Two convolutions and a dense layer. */
+/* Convolution, depthwise and pointwise convolution, a dense layer. */
 static cynf_graph *small_model(void)
 {
     cynf_graph *g = cynf_graph_new();
@@ -35,6 +35,9 @@ static cynf_graph *small_model(void)
     x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 8, 16}}, 1), CYNF_NO_TENSOR,
         &(cynf_window){.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME});
     x = cynf_g_unary(g, x, CYNF_ACT_RELU, 0, 0, 0);
+    g->cur_name = "depthwise";
+    x = cynf_g_dwconv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 16, 1}}, 2), CYNF_NO_TENSOR,
+        &(cynf_window){.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME});
     g->cur_name = "pointwise";
     x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 16, 32}}, 3), CYNF_NO_TENSOR, &(cynf_window){.kh = 1, .kw = 1});
     x = cynf_g_reshape(g, x, &(cynf_shape){2, {1, -1}});
