@@ -110,8 +110,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     cynf_graph *g = tool_load(a.model, a.weights, a.batch);
-    tool_output out;
-    tool_output_open(&out, a.out);
+    tool_output_check(a.out); /* a killed tuning leaves no temporary behind */
     cynf_progress bar;
     cynf_progress_begin(&bar, stderr);
     a.tune.progress = show;
@@ -138,6 +137,8 @@ int main(int argc, char **argv)
     char *text = cynf_plan_print(plan);
     if (!text)
         tool_fail(TOOL_BAD_INPUT, "out of memory");
+    tool_output out;
+    tool_output_open(&out, a.out);
     fputs(text, out.f);
     tool_output_close(&out);
     free(text);

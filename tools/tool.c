@@ -77,6 +77,19 @@ double tool_number(const struct argp_state *state, const char *option, const cha
     return v;
 }
 
+void tool_output_check(const char *path)
+{
+    tool_output o;
+    tool_output_open(&o, path);
+    if (!path)
+        return;
+    fclose(o.f);
+    remove_unfinished();
+    unfinished = NULL;
+    free(o.path);
+    free(o.temporary);
+}
+
 void tool_output_open(tool_output *o, const char *path)
 {
     *o = (tool_output){.f = stdout};

@@ -28,6 +28,8 @@ typedef struct tool_output {
     char *path, *temporary;
 } tool_output;
 
+/** Exits with a message when path could not be written: known before long work rather than after it. */
+void tool_output_check(const char *path);
 /** Opens a temporary beside path; exits with a message when that fails. */
 void tool_output_open(tool_output *o, const char *path);
 /** Renames the temporary to path; exits with a message when anything was not written. */

@@ -104,7 +104,7 @@ static const member machine_members[] = {{"library", TEXT, false}, {"compiler", 
 static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NOT_NEGATIVE, false}, {"candidates", OBJECT, false}, {0}};
 static const member candidate_members[] = {{"modelled_us", NOT_NEGATIVE, false}, {"median_us", POSITIVE, true}, {"min_us", POSITIVE, true},
     {"spread", NOT_NEGATIVE, true}, {"error", NOT_NEGATIVE, true}, {"share", NOT_NEGATIVE, true}, {"left_out", TEXT, true}, {0}};
-static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false},
+static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false}, {"spread", NOT_NEGATIVE, false},
     {"nodes", ARRAY, false}, {0}};
 static const member node_members[] = {{"node", INDEX, false}, {"layer", TEXT, false}, {"tensor", INDEX, true}, {"block", INDEX, true},
     {"fuse", INDEX, true}, {"kernel", TEXT, true}, {0}};

@@ -199,7 +199,11 @@ static int diff_models(const cJSON *a, const cJSON *b, FILE *out)
         if (y && cJSON_Compare(member(x, "nodes"), member(y, "nodes"), true))
             continue;
         different++;
-        fprintf(out, "model %s (%s): %s\n", text(x, "name"), x->string, y ? "layouts, fusions or kernels of single layers differ" : "only in the first");
+        const double times[2] = {number(x, "tuned_us"), number(y, "tuned_us")};
+        const bool noise = fabs(times[0] - times[1]) <= fmax(0.02, number(x, "spread") + number(y, "spread")) * fmin(times[0], times[1]);
+        fprintf(out, "model %s (%s): %s\n", text(x, "name"), x->string, !y ? "only in the first" :
+                noise ? "layouts, fusions or kernels of single layers differ; the times are inside the noise" :
+                        "layouts, fusions or kernels of single layers differ; the times are outside the noise");
     }
     cJSON_ArrayForEach(x, b)
         if (!member(a, x->string)) {

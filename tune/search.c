@@ -119,6 +119,12 @@ static cynf_status build(search *s, variant *v)
     return cynf_program_build(&v->program, s->g, &o, s->why, s->cap);
 }
 
+/* A layout that is not the default may need more memory than allowed, or have no kernel for some operation. */
+static bool unfit(const search *s, cynf_status status)
+{
+    return status == CYNF_EUNSUPPORTED || (status == CYNF_ENOMEM && s->o->max_memory);
+}
+
 static bool same_program(const cynf_program *a, const cynf_program *b)
 {
     bool same = a->n_step == b->n_step;
@@ -396,6 +402,7 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
     cJSON *model = cJSON_CreateObject(), *nodes = cJSON_AddArrayToObject(model, "nodes");
     cJSON_AddStringToObject(model, "name", g->name ? g->name : "");
     cJSON_AddItemToObject(model, "default_us", cynf_plan_number(1e6 * result->default_seconds, 3));
+    cJSON_AddItemToObject(model, "spread", cynf_plan_number(result->spread, 3));
     cJSON_AddItemToObject(model, "tuned_us", cynf_plan_number(1e6 * result->tuned_seconds, 3));
     for (int i = 0; i < g->n_node; i++) {
         if (g->node[i].dead)
@@ -439,7 +446,7 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
         status = variant_init(next, s->g, s->o->algo ? 0 : -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
         if (!status && (s->o->algo || !(status = mix_fusions(s, next))))
             status = build(s, next);
-        bool drop = status == CYNF_ENOMEM && s->o->max_memory; /* the other layouts may need less */
+        bool drop = unfit(s, status);
         for (int k = FIRST; k < n - 1 && !status; k++)
             drop |= same_program(v[k].program, next->program);
         if (drop) {
@@ -477,6 +484,7 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
         }
         result->default_seconds = e[from].result.median;
         result->tuned_seconds = status ? 0 : e[winner].result.median;
+        result->spread = status ? 0 : e[winner].result.spread;
     }
     if (!status)
         record_model(s, models, &v[winner], result);
@@ -505,7 +513,7 @@ static cynf_status collect(search *s, const int16_t *layouts, int n_layouts)
             v.modelled = true;
             if (!status && !(status = build(s, &v)) && !add_problems(s, v.program))
                 status = CYNF_ENOMEM;
-            if (status == CYNF_ENOMEM && s->o->max_memory) /* the un-tuned program fits, and so may others */
+            if (unfit(s, status)) /* the un-tuned program fits, and so may others */
                 status = CYNF_OK;
             variant_free(&v);
         }
