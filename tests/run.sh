@@ -79,6 +79,8 @@ esac
 for isa in $isas; do
     step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
 done
+step 'goldens of this repository, generated: every third, the same bits' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 3 \
+    -s tests/golden/supported.txt tests/golden/data
 
 step 'python: install' sh -c "[ -x '$out/venv/bin/python' ] || python3 -m venv '$out/venv'; '$out/venv/bin/pip' install -q numpy h5py setuptools 'Cython>=3' && \
     '$out/venv/bin/pip' install -q ." &&
