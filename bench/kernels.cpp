@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Every kernel that can run, on the shapes of bench/shapes/*.txt, with one thread and hot data.
+ * Every kernel that can run, on the shapes of the files in bench/shapes, with one thread and hot data.
  *
  * A line of a shapes file is a name and a geometry as cynf_geometry_print() writes it; views that are left out are plain NHWC.
  * Benchmarks are called <shape>/<kernel>; counters: GFLOP/s of useful operations, and bytes/s of weights and activations.
