@@ -8,6 +8,7 @@ import numpy as np
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 
 cdef extern from "dlfcn.h":
@@ -76,8 +77,12 @@ cdef extern from "cynf/cynf.h":
     cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan, char *message, size_t n) nogil
     cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, char *message, size_t n) nogil
 
-DEF MAX_PORTS = 64
-DEF MESSAGE = 1024
+
+ctypedef const cynf_model_info *(*info_fn)()
+
+cdef enum:
+    MAX_PORTS = 64
+    MESSAGE = 1024
 
 version = cynf_version().decode()
 build_id = cynf_build_id().decode()
@@ -134,7 +139,9 @@ cdef class Net:
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
         cdef int32_t sizes[MAX_PORTS][8]
-        cdef cynf_net_options o = cynf_net_options(batch=batch, weights=NULL, shapes=NULL, n_shapes=0)
+        cdef cynf_net_options o
+        memset(&o, 0, sizeof(o))
+        o.batch = batch
         if w:
             o.weights = w
         if shapes:
@@ -165,7 +172,11 @@ cdef class Net:
         """Measures this machine; returns the plan as JSON text."""
         cdef char message[MESSAGE]
         cdef char *plan = NULL
-        cdef cynf_tuning o = cynf_tuning(effort=CYNF_TUNING_MEASURE, threads=threads, time_limit_seconds=time_limit)
+        cdef cynf_tuning o
+        memset(&o, 0, sizeof(o))
+        o.effort = CYNF_TUNING_MEASURE
+        o.threads = threads
+        o.time_limit_seconds = time_limit
         cdef cynf_status s
         with nogil:
             s = cynf_net_tune(self.net, &o, &plan, message, sizeof(message))
@@ -180,7 +191,11 @@ cdef class Net:
         """Writes the model as C into the folder out."""
         cdef char message[MESSAGE]
         cdef bytes o = os.fsencode(out), n = name.encode(), p = b'' if plan is None else os.fsencode(plan)
-        cdef cynf_generation g = cynf_generation(out=o, name=n, plan=NULL, threads=threads)
+        cdef cynf_generation g
+        memset(&g, 0, sizeof(g))
+        g.out = o
+        g.name = n
+        g.threads = threads
         cdef cynf_status s
         if p:
             g.plan = p
@@ -228,7 +243,9 @@ cdef class Model:
         cdef char message[MESSAGE]
         cdef Model self = Model()
         cdef bytes p = b'' if plan is None else os.fsencode(plan)
-        cdef cynf_compile_options o = cynf_compile_options(threads=threads, plan=NULL)
+        cdef cynf_compile_options o
+        memset(&o, 0, sizeof(o))
+        o.threads = threads
         if p:
             o.plan = p
         cdef cynf_status s = cynf_compile(&self.runner, net.net, &o, message, sizeof(message))
@@ -253,14 +270,18 @@ cdef class Model:
         cdef void *handle = dlopen(p, RTLD_NOW | RTLD_LOCAL)
         if handle == NULL:
             raise Error(dlerror().decode('utf8', 'replace'))
-        cdef const cynf_model_info *(*get)() = <const cynf_model_info *(*)()>dlsym(handle, symbol)
+        cdef info_fn get = <info_fn>dlsym(handle, symbol)
         if get == NULL:
             raise Error(f'{path}: it has no function {name}_info; it is not the model "{name}" made by cynf-gen')
         self.info = get()
         if self.info.abi_version != CYNF_MODEL_ABI_VERSION:
             raise Error(f'{path}: made for version {self.info.abi_version} of the model interface, this is {CYNF_MODEL_ABI_VERSION}; generate it again')
         message[0] = 0
-        cdef cynf_model_options o = cynf_model_options(threads=threads, message=message, message_bytes=sizeof(message))
+        cdef cynf_model_options o
+        memset(&o, 0, sizeof(o))
+        o.threads = threads
+        o.message = message
+        o.message_bytes = sizeof(message)
         cdef cynf_status s = self.info.create(&self.instance, &o)
         if s:
             fail(s, message)
