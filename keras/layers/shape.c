@@ -41,16 +41,18 @@ static cynf_tensor_id repeat_vector(cynf_lower *c)
     return cynf_g_repeat(c->g, cynf_g_reshape(c->g, c->in[0], &(cynf_shape){3, {s.d[0], 1, s.d[1]}}), counts);
 }
 
-/* An amount before and after each of n axes: one number for all, a number an axis, or a pair an axis (for one axis also a bare pair). */
+/* An amount before and after each of n axes: one number for all, a number an axis, or a pair an axis (the pairs may be one flat list, as Keras 1 writes it). */
 static bool amounts(cynf_lower *c, const char *key, int n, int32_t *before, int32_t *after, int32_t absent)
 {
     const cJSON *v = cynf_cfg(c, key), *axis = cJSON_IsArray(v) ? v->child : NULL;
-    if (n == 1 && cJSON_GetArraySize(v) == 2) {
-        int32_t pair[2];
-        if (!cynf_cfg_ints(c, key, 2, pair, 0, CYNF_REQUIRED))
+    if (!cJSON_IsArray(axis) && cJSON_GetArraySize(v) == 2 * n) {
+        int32_t flat[2 * CYNF_MAX_DIMS];
+        if (!cynf_cfg_ints(c, key, 2 * n, flat, 0, CYNF_REQUIRED))
             return false;
-        before[0] = pair[0];
-        after[0] = pair[1];
+        for (int i = 0; i < n; i++) {
+            before[i] = flat[2 * i];
+            after[i] = flat[2 * i + 1];
+        }
         return true;
     }
     if (!cJSON_IsArray(axis)) {
