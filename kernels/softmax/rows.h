@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * softmax f32, rows: softmax, log-softmax and sparsemax of contiguous rows; contract at cynf_softmax.
- * Sparsemax: Martins and Astudillo, "From Softmax to Sparsemax" (2016); its threshold by Michelot's algorithm (1986), which needs neither a sort nor
- * memory: drop what lies below the threshold of the rest until nothing does.
+ * Sparsemax: Martins and Astudillo, "From Softmax to Sparsemax" (2016), algorithm 1, with the threshold of keras.activations.sparsemax; the
+ * row is sorted by a heap (Williams, 1964), as far as the support goes.
  */
 #ifndef CYNF_SOFTMAX_ROWS_H
 #define CYNF_SOFTMAX_ROWS_H
@@ -69,24 +69,51 @@ static CYNF_INLINE void log_softmax_row(const float *x, float *y, int len)
         softmax_store(y, i, len, vf_sub(vf_sub(softmax_load(x, i, len), m), log_sum));
 }
 
+/** Moves element i of the heap h[n], greatest first, down to its place. */
+static CYNF_INLINE void sparsemax_sift(float *h, size_t i, size_t n)
+{
+    const float z = h[i];
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && h[child + 1] > h[child];
+        if (h[child] <= z)
+            break;
+        h[i] = h[child];
+    }
+    h[i] = z;
+}
+
+/**
+ * The support has no element below max - 1; the others are sorted in y, which is written last. Whether one belongs to it is the same question for x - max,
+ * and rounds less there. Equal elements are in or out together. One number at a time; sums and quotients alone, which no compiler contracts.
+ */
 static CYNF_INLINE void sparsemax_row(const float *x, float *y, int len)
 {
-    const vf m = vf_set1(softmax_max(x, len)), zero = vf_zero(), one = vf_set1(1);
-    vf threshold = vf_set1(-1); /* of x - max; the true one lies in -1..0 */
-    for (float before = (float)len + 1, count = (float)len; count < before;) {
-        vf sum = zero, number = zero;
-        for (int i = 0; i < len; i += VL) {
-            const vf z = vf_sub(softmax_load(x, i, len), m);
-            const vm out = vf_le(z, threshold); /* NaN is not, and makes the whole row NaN */
-            sum = vf_add(sum, vf_sel(out, zero, z));
-            number = vf_add(number, vf_sel(out, zero, one));
-        }
-        before = count;
-        count = vf_hsum(number);
-        threshold = vf_div(vf_sub(vf_set1(vf_hsum(sum)), one), vf_set1(count));
+    const float max = softmax_max(x, len);
+    bool defined = true;
+    size_t n = 0;
+    for (int i = 0; i < len; i++) {
+        const float z = x[i], d = z - max;
+        defined &= d <= 0; /* but for NaN, and infinite maxima: these make the whole row NaN */
+        if (d >= -1)
+            y[n++] = z;
     }
+    for (size_t i = n / 2; i-- > 0;)
+        sparsemax_sift(y, i, n);
+    float k = 0, below = -1, cumulative = 0, sum = -1;
+    while (n) {
+        const float z = y[0], d = z - max;
+        if (d <= (below + d) / (k + 1))
+            break;
+        k += 1;
+        below += d;
+        cumulative += z;
+        sum += cumulative;
+        y[0] = y[--n];
+        sparsemax_sift(y, 0, n);
+    }
+    const vf threshold = vf_set1(defined ? sum / k : __builtin_nanf(""));
     for (int i = 0; i < len; i += VL)
-        softmax_store(y, i, len, vf_max(zero, vf_sub(vf_sub(softmax_load(x, i, len), m), threshold)));
+        softmax_store(y, i, len, vf_max(vf_zero(), vf_sub(softmax_load(x, i, len), threshold)));
 }
 
 static CYNF_INLINE void softmax_rows(const cynf_softmax *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
