@@ -28,7 +28,7 @@ echo "== the model"
 cynf-info --model "$model"
 echo "== tuning it on this machine"
 cynf-tune --model "$model" -o "$build/plan.json"
-cynf-plan explain "$build/plan.json"
+cynf-plan explain "$build/plan.json" | grep -Ev '^ +(left out|slower) '
 echo "== generating and compiling it: tuned, un-tuned, and plain scalar C"
 rm -rf "$build/tuned" "$build/untuned" "$build/scalar"
 cynf-gen --model "$model" --plan "$build/plan.json" --out "$build/tuned" --name net

@@ -101,7 +101,7 @@ if [ -n "$full" ]; then
             step "goldens, aarch64 $isa" env CYNF_CPU_MASK=$isa $arm/golden/run-lowered "$out/lowered"
         done
     fi
-    step 'sanitizers' tests/sanitize.sh "$out/sanitize"
+    step 'sanitizers' tests/sanitize.sh "$shared"
 fi
 
 if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
