@@ -88,7 +88,7 @@ step 'python: install' sh -c "[ -x '$out/venv/bin/python' ] || python3 -m venv '
 
 if [ -n "$full" ]; then
     step 'install packages for the full run' tools/packages.sh clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-    step 'configure (clang)' env CC=clang CXX=clang++ meson setup --wipe "$out/clang" "$here" -Dbench=disabled
+    CC=clang CXX=clang++ step 'configure (clang)' setup "$out/clang" "$here" -Dbench=disabled
     step 'build (clang)' ninja -C "$out/clang" && step 'kernels (clang)' meson_test "$out/clang" --suite kernels
     step 'configure (aarch64)' setup "$out/arm64" "$here" --cross-file arch/aarch64.ini -Dkeras=disabled -Dbench=disabled
     if step 'build (aarch64)' ninja -C "$out/arm64"; then
