@@ -93,7 +93,7 @@ if [ -n "$full" ]; then
     step 'configure (aarch64)' setup "$out/arm64" "$here" --cross-file arch/aarch64.ini -Dkeras=disabled -Dbench=disabled
     if step 'build (aarch64)' ninja -C "$out/arm64"; then
         arm="qemu-aarch64 -L /usr/aarch64-linux-gnu $out/arm64/tests"
-        step 'kernels (aarch64)' $arm/kernel-tests --cases 12
+        step 'kernels (aarch64)' $arm/kernel-tests --cases 60
         lower_from=tests/golden/data
         [ -d "$shared/goldens" ] && lower_from=$shared/goldens
         step 'lower goldens for aarch64' "$out/gcc/tests/golden/run-goldens" -l "$out/lowered" $lower_from
