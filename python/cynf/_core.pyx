@@ -103,7 +103,7 @@ class OpenShape(Error):
 
 cdef fail(cynf_status s, const char *message):
     text = message.decode('utf8', 'replace') or cynf_status_str(s).decode()
-    if s == CYNF_ENOMEM:
+    if s == CYNF_ENOMEM and not message[0]:   # a limit that a file breaks has a message
         raise MemoryError(text)
     if s == CYNF_ESHAPE:
         raise OpenShape(text)
