@@ -110,7 +110,7 @@ if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
     done
     step 'published models, executor' goldens all "$shared/models"
     check="$out/venv/bin/python $shared/goldens/check.py"
-    families=conv1d/,conv2d/,depthwise/,separable/,dense/,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/
+    families=conv1d/,conv2d/,depthwise/,separable/,dense/dense,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/
     step 'goldens, native, a spread of 60' env CYNF_ENGINE=native CFLAGS=-O1 $check "$shared/goldens/h5" --match $families --limit 60 --jobs 2
     step 'malformed files, Python' $check "$shared/goldens/bad" --bad --jobs 2
     step 'malformed files, cynf-run' $check "$shared/goldens/bad" --bad --jobs 2 --command "$out/gcc/tools/cynf-run --model {model} --profile"
