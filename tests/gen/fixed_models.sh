@@ -47,8 +47,8 @@ esac
 printf '#include "image_fixed/image_fixed.h"\n#include "swap_fixed/swap_fixed.h"\n' > both.cc
 $cxx -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only both.cc
 
-make -s -C image_fixed install DESTDIR="$work/root" PREFIX=/usr CC="$cc"
-[ -f "$work/root/usr/include/image_fixed.h" ] && [ -f "$work/root/usr/lib/libimage_fixed.so" ] || die "make install"
+make -s -C image_fixed install DESTDIR="$work/dest" PREFIX=/usr CC="$cc"
+[ -f "$work/dest/usr/include/image_fixed.h" ] && [ -f "$work/dest/usr/lib/libimage_fixed.so" ] || die "make install"
 
 # A CPU that lacks the instruction set is refused in words.
 if [ "$(uname -m)" = x86_64 ] && command -v qemu-x86_64 >/dev/null; then
