@@ -15,6 +15,10 @@ cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan
     if (s)
         return s;
     cynf_tune_options t = cynf_tune_default_options();
+    if (o && (unsigned)o->effort > CYNF_TUNING_PATIENT) {
+        snprintf(message, message_bytes, "effort is %d; expected 0 (estimate), 1 (measure) or 2 (patient)", (int)o->effort);
+        return CYNF_EINVAL;
+    }
     if (o) {
         static const cynf_effort efforts[] = {CYNF_EFFORT_ESTIMATE, CYNF_EFFORT_MEASURE, CYNF_EFFORT_PATIENT};
         t.effort = efforts[o->effort];
