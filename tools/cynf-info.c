@@ -120,16 +120,13 @@ static void print_table(const cJSON *r)
 {
     const cJSON *layers = cJSON_GetObjectItemCaseSensitive(r, "layers"), *e;
     char shape[128];
-    int problems = 0;
     print_ports(cJSON_GetObjectItemCaseSensitive(r, "inputs"), "input");
     if (layers->child)
         printf("%-32s %-24s %-22s %12s %14s\n", "layer", "class", "output", "parameters", "MACs");
-    cJSON_ArrayForEach(e, layers) {
+    cJSON_ArrayForEach(e, layers)
         printf("%-32s %-24s %-22s %12.0f %14.0f%s\n", item(e, "name"), item(e, "class"), shape_text(e, shape, sizeof shape),
             cJSON_GetObjectItemCaseSensitive(e, "parameters")->valuedouble, cJSON_GetObjectItemCaseSensitive(e, "macs")->valuedouble,
             item(e, "problem")[0] ? "  not supported" : "");
-        problems += item(e, "problem")[0] != 0;
-    }
     print_ports(cJSON_GetObjectItemCaseSensitive(r, "outputs"), "output");
     printf("%d layers, %.0f parameters, %.0f MACs", cJSON_GetArraySize(layers), total(layers, "parameters"), total(layers, "macs"));
     if ((e = cJSON_GetObjectItemCaseSensitive(r, "arena_bytes")))
