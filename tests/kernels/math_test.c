@@ -13,7 +13,17 @@
 
 #if CYNF_HAVE_SLEEF
 #include <sleef.h>
-#define SLEEF(f) f
+#define SLEEF(f) call_##f
+/* SLEEF's functions return const float, which is another type of function to clang. */
+#define WRAP(f) static float call_##f(float x) { return f(x); }
+WRAP(Sleef_expf_u10)
+WRAP(Sleef_expm1f_u10)
+WRAP(Sleef_logf_u10)
+WRAP(Sleef_log1pf_u10)
+WRAP(Sleef_tanhf_u10)
+WRAP(Sleef_erff_u10)
+WRAP(Sleef_sinf_u10)
+WRAP(Sleef_cosf_u10)
 #else
 #define SLEEF(f) NULL
 #endif
