@@ -8,7 +8,7 @@
  *   kernels/<op>/<algo>.h          the body, written once over the vocabulary of arch/<isa>/simd.h
  *   kernels/<op>/<op>_f32.inc      the list of the operation's algorithms: CYNF_ALGO(conv2d, direct)
  *   arch/<isa>/tiles.inc           the tiles of that instruction set: CYNF_TILE(conv2d, direct, mr, nv)
- *   arch/<isa>/<op>.c              instantiates bodies x tiles (three lines; see kernels/instantiate.h)
+ *   arch/<isa>/<op>.c              instantiates bodies x tiles (see kernels/instantiate.h)
  *
  * A body is   static CYNF_INLINE void <op>_<algo>(const cynf_<op> *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
  * so that with a literal geometry and tile everything folds; the generator prints exactly such a call.

@@ -57,7 +57,7 @@ static CYNF_INLINE cynf_conv2d cynf_conv2d_flattened(const cynf_conv2d *g)
 
 /**
  * Whether a unit first copies its input rows, padding included, into its thread's workspace: with a channel or two (a first layer) the copy costs
- * less than tiles that skip taps (Zen 4: 64x64x1 k3 -> 16 in 11 us, not 18; with 3 channels it no longer pays). Not for very long rows, since a unit is
+ * less than tiles that skip taps (Zen 4: 64x64x1 k3 -> 16 in 14.4 us, not 17.7, interleaved; with 3 channels it no longer pays). Not for very long rows, since a unit is
  * whole rows then.
  */
 static CYNF_INLINE bool cynf_conv2d_pads(const cynf_conv2d *g)
