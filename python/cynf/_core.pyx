@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """The C library as Python objects: nets, and models that either engine runs."""
 import os
-import threading
 
 import numpy as np
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+cimport numpy as cnp
+from cpython.pythread cimport PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, PyThread_type_lock, WAIT_LOCK
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
+
+cnp.import_array()
 
 
 cdef extern from "dlfcn.h":
@@ -116,6 +118,8 @@ cdef class Port:
     cdef readonly object dtype
     cdef readonly tuple shape
     cdef readonly int rows  # of one run along the first axis
+    cdef int rank, type_num
+    cdef cnp.npy_intp sizes[8]  # sizes[0] is the batch
 
     @staticmethod
     cdef Port of(const cynf_model_port *p):
@@ -124,7 +128,33 @@ cdef class Port:
         self.dtype = np.dtype(p.dtype.decode())
         self.shape = tuple(p.shape[i] for i in range(1, p.rank))
         self.rows = p.shape[0] if p.rank else 1
+        self.rank = max(p.rank, 1)
+        self.type_num = (<cnp.dtype>self.dtype).type_num
+        for i in range(p.rank):
+            self.sizes[i] = p.shape[i]
         return self
+
+    cdef cnp.ndarray taken(self, object x, int number):
+        """x as the C array that the model reads: itself if it is one."""
+        cdef cnp.ndarray a
+        cdef int i
+        # a byte-swapped or unaligned array has the type number, but is not behaved
+        if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(x) != self.type_num or not cnp.PyArray_ISCARRAY_RO(x):
+            a = np.require(x, self.dtype, 'CA')
+        else:
+            a = x
+        cdef bint fits = cnp.PyArray_NDIM(a) == self.rank
+        for i in range(1, self.rank):
+            fits = fits and cnp.PyArray_DIM(a, i) == self.sizes[i]
+        if not fits:
+            raise ValueError(f'input {number} ("{self.name}") has shape {np.shape(x)}, expected {(None,) + self.shape}')
+        return a
+
+    cdef cnp.ndarray given(self, cnp.npy_intp rows):
+        cdef cnp.npy_intp sizes[8]
+        memcpy(sizes, self.sizes, sizeof(sizes))
+        sizes[0] = rows
+        return cnp.PyArray_EMPTY(self.rank, sizes, self.type_num, 0)
 
     def __repr__(self):
         return f"{self.name}: {self.dtype}{(None,) + self.shape}"
@@ -216,7 +246,7 @@ cdef class Model:
     cdef cynf_model *instance
     cdef const cynf_model_info *info
     cdef Net net
-    cdef object lock
+    cdef PyThread_type_lock lock
     cdef readonly list inputs, outputs
     cdef readonly int batch
     cdef readonly bint batch_fixed
@@ -224,14 +254,20 @@ cdef class Model:
     cdef readonly str note
     cdef int n_in, n_out
 
+    def __cinit__(self):
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError
+
     def __dealloc__(self):
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
         if self.runner != NULL:
             cynf_runner_free(&self.runner)
         if self.instance != NULL:
             self.info.destroy(&self.instance)
 
     def _ports(self):
-        self.lock = threading.Lock()
         self.n_in = len(self.inputs)
         self.n_out = len(self.outputs)
         if self.n_in > MAX_PORTS or self.n_out > MAX_PORTS:
@@ -295,53 +331,37 @@ cdef class Model:
         return self
 
     def __call__(self, *xs):
-        cdef Py_buffer views[2 * MAX_PORTS]
         cdef const void *x[MAX_PORTS]
         cdef void *y[MAX_PORTS]
-        cdef int held = 0, i
-        cdef size_t n = 0
+        cdef int i
+        cdef cnp.npy_intp n = self.batch
         cdef cynf_status s
-        cdef Port p
+        cdef cnp.ndarray a
         cdef list arrays = [], results = []
         if self.n_in != 1 and len(xs) == 1 and isinstance(xs[0], (list, tuple)):
             xs = tuple(xs[0])
         if len(xs) != self.n_in:
             raise ValueError(f'the model has {self.n_in} inputs; {len(xs)} were given')
         for i in range(self.n_in):
-            p = self.inputs[i]
-            a = np.ascontiguousarray(xs[i], p.dtype)
-            shape = a.shape
-            if shape[1:] != p.shape or len(shape) != len(p.shape) + 1:
-                raise ValueError(f'input {i} ("{p.name}") has shape {np.shape(xs[i])}, expected {(None,) + p.shape}')
-            if i and <size_t>shape[0] != n:
-                raise ValueError(f'input {i} ("{p.name}") has {shape[0]} samples, input 0 has {n}')
-            n = shape[0]
+            a = (<Port>self.inputs[i]).taken(xs[i], i)
+            if i and cnp.PyArray_DIM(a, 0) != n:
+                raise ValueError(f'input {i} ("{self.inputs[i].name}") has {cnp.PyArray_DIM(a, 0)} samples, input 0 has {n}')
+            n = cnp.PyArray_DIM(a, 0)
+            x[i] = cnp.PyArray_DATA(a)
             arrays.append(a)
-        if self.n_in == 0:
-            n = self.batch
-        if self.batch_fixed and n % <size_t>self.batch:
+        if self.batch_fixed and n % self.batch:
             raise ValueError(f'the samples of a batch influence each other in this model: it takes multiples of {self.batch}, not {n}')
         for i in range(self.n_out):
-            p = self.outputs[i]
-            results.append(np.empty((n * p.rows // self.batch,) + p.shape, p.dtype))
-        try:
-            for i in range(self.n_in):
-                PyObject_GetBuffer(arrays[i], &views[held], PyBUF_SIMPLE)
-                x[i] = views[held].buf
-                held += 1
-            for i in range(self.n_out):
-                PyObject_GetBuffer(results[i], &views[held], PyBUF_WRITABLE)
-                y[i] = views[held].buf
-                held += 1
-            with self.lock:
-                with nogil:
-                    if self.runner != NULL:
-                        s = cynf_run_batch(self.runner, n, x, y)
-                    else:
-                        s = self.info.run_batch(self.instance, n, x, y)
-        finally:
-            for i in range(held):
-                PyBuffer_Release(&views[i])
+            a = (<Port>self.outputs[i]).given(n * (<Port>self.outputs[i]).rows // self.batch)
+            y[i] = cnp.PyArray_DATA(a)
+            results.append(a)
+        with nogil:
+            PyThread_acquire_lock(self.lock, WAIT_LOCK)
+            if self.runner != NULL:
+                s = cynf_run_batch(self.runner, <size_t>n, x, y)
+            else:
+                s = self.info.run_batch(self.instance, <size_t>n, x, y)
+            PyThread_release_lock(self.lock)
         if s:
             raise Error(cynf_status_str(s).decode())
         return results[0] if self.n_out == 1 else results
