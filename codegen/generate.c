@@ -92,7 +92,11 @@ static void write_all(cynf_gen *g)
         cynf_sources_need(g, "runtime/walk.c");
         write_named(g, "layers.h", "", "_layers.h");
     } else {
-        cynf_sources_need_all(g);
+        unsigned ops;
+        const cynf_status s = cynf_program_operations(g->p->graph, &ops);
+        if (s != CYNF_OK)
+            cynf_gen_fail(g, s, "%s", cynf_status_str(s));
+        cynf_sources_need_library(g, ops);
         cynf_template_write(g, "config.h", "src/cynf-config.h");
     }
     cynf_gen_build(g);

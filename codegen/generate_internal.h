@@ -69,8 +69,8 @@ void cynf_folder_end(cynf_gen *g);
 size_t cynf_sources_count(void);
 /** Marks an embedded file and what it includes, directly and through others. */
 void cynf_sources_need(cynf_gen *g, const char *path);
-/** Marks everything below the folders of the library. */
-void cynf_sources_need_all(cynf_gen *g);
+/** Marks the library with the kernels of the operations in the set (1 << cynf_op each), and writes the registry's list of them. */
+void cynf_sources_need_library(cynf_gen *g, unsigned ops);
 /** Writes the marked files to src/. */
 void cynf_sources_write(cynf_gen *g);
 /** The marked files whose name ends so, in order: path of number *at and beyond, or NULL; *at moves on. */

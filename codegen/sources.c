@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** The embedded files: the sources that a model carries, and the templates. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,13 +94,43 @@ size_t cynf_sources_count(void)
     return n;
 }
 
-void cynf_sources_need_all(cynf_gen *g)
+static bool below(const char *path, const char *folder) { return !strncmp(path, folder, strlen(folder)); }
+
+/* arch/<isa>/<op>.c of an operation outside the set. */
+static bool left_out(const char *path, unsigned ops)
 {
-    static const char *const folders[] = {"include/", "kernels/", "arch/", "graph/", "runtime/"};
-    for (int i = 0; cynf_embedded[i].path; i++)
-        for (size_t j = 0; j < sizeof folders / sizeof *folders; j++)
-            if (!strncmp(cynf_embedded[i].path, folders[j], strlen(folders[j])))
-                g->source[i] = true;
+    char file[64];
+    for (int op = 0; op < CYNF_OP_COUNT; op++) {
+        snprintf(file, sizeof file, "/%s.c", cynf_op_name((cynf_op)op));
+        if (!(ops >> op & 1) && below(path, "arch/") && !strcmp(strrchr(path, '/'), file))
+            return true;
+    }
+    return false;
+}
+
+void cynf_sources_need_library(cynf_gen *g, unsigned ops)
+{
+    for (int i = 0; cynf_embedded[i].path; i++) {
+        const char *path = cynf_embedded[i].path;
+        const bool library = below(path, "kernels/") || below(path, "graph/") || below(path, "runtime/");
+        /* Headers come with the sources that include them; but how arch/<isa> is found is a matter of compiler flags. */
+        if ((library && !strcmp(strrchr(path, '.'), ".c")) || (below(path, "arch/") && !left_out(path, ops)))
+            need(g, i);
+    }
+    cynf_text t = {0};
+    cynf_text_add(&t, "/* The operations whose kernels this model carries; made by cynf-gen, DO NOT EDIT. */\n");
+    for (int op = 0; op < CYNF_OP_COUNT; op++)
+        if (ops >> op & 1) {
+            const char *name = cynf_op_name((cynf_op)op);
+            cynf_text_add(&t, "CYNF_OPERATION(%s, ", name);
+            for (const char *c = name; *c; c++)
+                cynf_text_add(&t, "%c", toupper((unsigned char)*c));
+            cynf_text_add(&t, ")\n");
+        }
+    if (t.failed)
+        cynf_gen_fail(g, CYNF_ENOMEM, "out of memory");
+    cynf_folder_write(g, "src/cynf-ops.inc", t.s, t.n);
+    cynf_text_free(&t);
 }
 
 void cynf_sources_write(cynf_gen *g)

@@ -133,14 +133,27 @@ static cynf_status refuse(char *why, size_t cap, size_t number, const char *form
     return CYNF_EPLAN_FORMAT;
 }
 
-/* A line whose kernel stands behind a tab. */
+/* Whether the kernel is of an operation that this build carries nothing of. */
+static bool of_absent_operation(const char *kernel)
+{
+    char prefix[64];
+    for (int op = 0; op < CYNF_OP_COUNT; op++) {
+        const int n = snprintf(prefix, sizeof prefix, "cynf_%s_", cynf_op_name((cynf_op)op));
+        if (!strncmp(kernel, prefix, (size_t)n))
+            return !cynf_kernels((cynf_op)op, NULL, 0);
+    }
+    return false;
+}
+
+/* A line whose kernel stands behind a tab; the kernel of an absent operation stays NULL. */
 static cynf_status parse_kernel(line *l, char *tab, size_t number, char *why, size_t cap)
 {
     if (!tab)
         return refuse(why, cap, number, "found no tab in front of the kernel's name; write the file anew with cynf-plan bind");
     *tab = 0;
     l->kernel = cynf_kernel_find(tab + 1);
-    return l->kernel ? CYNF_OK : refuse(why, cap, number, "this build has no kernel named \"%.120s\"; tune again with this build", tab + 1);
+    return l->kernel || of_absent_operation(tab + 1) ? CYNF_OK :
+        refuse(why, cap, number, "this build has no kernel named \"%.120s\"; tune again with this build", tab + 1);
 }
 
 /* Text lives as long as the line: signatures point into it. */
@@ -205,7 +218,7 @@ static cynf_status parse(cynf_binding *b, char *why, size_t cap)
         in_model = l->kind == LINE_MODEL || (in_model && l->kind != LINE_KERNEL);
         if (!in_model && l->kind != LINE_KERNEL)
             return refuse(why, cap, number, "\"%.60s\" belongs behind a model line", at);
-        b->n_line++;
+        b->n_line += l->kernel || (l->kind != LINE_KERNEL && l->kind != LINE_NODE);
     }
     if (!number)
         return refuse(why, cap, 1, "expected \"%s\", found nothing", CYNF_BINDING_FIRST_LINE);

@@ -67,6 +67,8 @@ typedef struct cynf_program {
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
 void cynf_program_free(cynf_program **p);
+/** The operations, 1 << cynf_op each, that programs of g may call, whatever the machine, the layouts and the fusions. */
+cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops);
 
 /** Elements of model input or output i (batch included). */
 size_t cynf_program_input_elems(const cynf_program *p, int i);

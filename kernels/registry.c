@@ -5,9 +5,14 @@
 #include "cynf-config.h"
 #include "kernels/kernel.h"
 
+/* A generated model carries the kernels of some operations alone; the others have none. */
+#ifndef CYNF_CARRIED_OPS
+#define CYNF_CARRIED_OPS "kernels/ops.inc"
+#endif
+
 #define CYNF_OPERATION(op, OP) \
     extern const cynf_kernel cynf_##op##__scalar[], cynf_##op##__sse41[], cynf_##op##__avx2[], cynf_##op##__avx512[], cynf_##op##__neon[];
-#include "kernels/ops.inc"
+#include CYNF_CARRIED_OPS
 #undef CYNF_OPERATION
 
 /* Weakest first, so that of two equal costs the later one, which is the wider, can win. */
@@ -34,7 +39,7 @@
 
 static const cynf_kernel *const tables[CYNF_OP_COUNT][CYNF_ISA_COUNT + 1] = {
 #define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = {cynf_##op##__scalar, SSE41(op) AVX2(op) AVX512(op) NEON(op) NULL},
-#include "kernels/ops.inc"
+#include CYNF_CARRIED_OPS
 #undef CYNF_OPERATION
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which instruction sets' kernels the Makefile builds for the compiler's target; made by cynf-gen, DO NOT EDIT. */
+/* Which kernels the Makefile builds for the compiler's target; made by cynf-gen, DO NOT EDIT. */
 #define CYNF_VERSION "@VERSION@"
+#define CYNF_CARRIED_OPS "cynf-ops.inc"
 #define CYNF_HAVE_CPU_FEATURES 0
 #define CYNF_HAVE_SLEEF 0
 #define CYNF_HAVE_SCALAR 1

@@ -32,12 +32,13 @@ static bool generate(const cynf_graph *g, cynf_gen_mode mode, int threads, const
 static bool build(cynf_gen_mode mode, const char *cache, const char *folder, char *why, size_t cap)
 {
     const bool shared = mode == CYNF_GEN_PORTABLE;
-    /* cp -r, not -a: the copies must be newer than the sources. */
-    bool ok = !shared || shell("mkdir -p %s %s/net/build && cp -r %s %s/net/build/src", cache, folder, cache, folder);
+    /* cp -r, not -a: the copies must be newer than the sources. The registry alone differs from model to model. */
+    bool ok = !shared || shell("mkdir -p %s %s/net/build && cp -r %s %s/net/build/src && rm -f %s/net/build/src/kernels/registry.o", cache, folder, cache, folder,
+        folder);
     ok = ok && shell("CFLAGS=\"${CFLAGS--O2} -Wall -Wextra -Werror\" make -s -C %s/net net.o libnet.so >%s/log 2>&1", folder, folder);
     /* Copied back whole and renamed, so that a killed run leaves nothing half-done. */
     if (ok && shared)
-        ok = shell("test -e %s/arch || { cp -a %s/net/build/src %s.new && rm -rf %s && mv %s.new %s; }", cache, folder, cache, cache, cache, cache);
+        ok = shell("cp -a %s/net/build/src %s.new && rm -rf %s && mv %s.new %s", folder, cache, cache, cache, cache);
     if (!ok) {
         shell("tail -5 %s/log >&2", folder);
         snprintf(why, cap, "the generated code does not build");
