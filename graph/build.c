@@ -102,8 +102,12 @@ static cynf_tensor_id conv(cynf_graph *g, cynf_node_op op, cynf_tensor_id x, cyn
         n.mult = ws->d[3];
         out.d[3] = c * ws->d[3];
     }
-    if (!window_axis(g, "rows", xs->d[1], n.kh, n.sh, n.dh, win->pad_h, &out.d[1], &n.pt) ||
-        !window_axis(g, "columns", xs->d[2], n.kw, n.sw, n.dw, win->pad_w, &out.d[2], &n.pl) || !check_bias(g, bias, out.d[3]))
+    out.d[1] = win->oh;
+    out.d[2] = win->ow;
+    n.pt = win->pt;
+    n.pl = win->pl;
+    if ((win->pad_h != CYNF_PAD_GIVEN && !window_axis(g, "rows", xs->d[1], n.kh, n.sh, n.dh, win->pad_h, &out.d[1], &n.pt)) ||
+        (win->pad_w != CYNF_PAD_GIVEN && !window_axis(g, "columns", xs->d[2], n.kw, n.sw, n.dw, win->pad_w, &out.d[2], &n.pl)) || !check_bias(g, bias, out.d[3]))
         return CYNF_NO_TENSOR;
     set_inputs(&n, x, w, bias);
     return cynf_g_node(g, &n, &out);
@@ -360,6 +364,36 @@ cynf_tensor_id cynf_g_concat(cynf_graph *g, const cynf_tensor_id *x, int32_t n_x
         n.in[i] = x[i];
     }
     return n_x == 1 ? x[0] : cynf_g_node(g, &n, &out);
+}
+
+cynf_tensor_id cynf_g_interleave(cynf_graph *g, const cynf_tensor_id *x, int32_t n_x, int32_t axis)
+{
+    if (n_x < 1 || n_x > CYNF_MAX_NODE_INPUTS)
+        return cynf_graph_fail(g, CYNF_EUNSUPPORTED, "%d tensors to interleave; 1 to %d are supported", n_x, CYNF_MAX_NODE_INPUTS);
+    const cynf_shape *first = shape_of(g, x[0]);
+    if (!first || n_x == 1)
+        return first ? x[0] : CYNF_NO_TENSOR;
+    if (axis < 0 || axis >= first->rank - 1)
+        return cynf_graph_fail(g, CYNF_EINVAL, "interleaving along axis %d of tensors of rank %d", axis, first->rank);
+    cynf_node n = {.op = CYNF_N_CONCAT, .n_in = n_x, .axis = axis};
+    cynf_shape out = *first;
+    int64_t total = 0;
+    n.step[axis] = n_x;
+    for (int i = 0; i < n_x; i++) {
+        const cynf_shape *s = shape_of(g, x[i]);
+        total += s ? s->d[axis] : 0;
+        n.in[i] = x[i];
+    }
+    if (g->status || total > CYNF_MAX_TENSOR_ELEMS)
+        return cynf_graph_fail(g, CYNF_EFORMAT, "the interleaved shape is too large");
+    for (int i = 0; i < n_x; i++) {
+        cynf_shape want = out;
+        want.d[axis] = (int32_t)((total - i + n_x - 1) / n_x);
+        if (!cynf_shape_equal(shape_of(g, x[i]), &want))
+            return cynf_graph_fail(g, CYNF_EINVAL, "tensors of mismatched shapes cannot be interleaved");
+    }
+    out.d[axis] = (int32_t)total;
+    return cynf_g_node(g, &n, &out);
 }
 
 cynf_tensor_id cynf_g_pad(cynf_graph *g, cynf_tensor_id x, const int32_t *before, const int32_t *after, float value)

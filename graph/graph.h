@@ -41,7 +41,7 @@ typedef enum cynf_node_op {
     CYNF_N_TRANSPOSE, /**< perm */
     CYNF_N_RESHAPE,   /**< same elements, new shape */
     CYNF_N_SLICE,     /**< begin, step (positive) per axis; sizes are the output's */
-    CYNF_N_CONCAT,    /**< along axis */
+    CYNF_N_CONCAT,    /**< along axis; step[axis] = n_in: interleaved, operand i holds elements i, i + n_in, ... */
     CYNF_N_PAD,       /**< constant before and after per axis */
     CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */
     CYNF_N_RESAMPLE,  /**< along one axis by a table: x, weights [out,taps], first [out] */
@@ -105,14 +105,15 @@ cynf_tensor_id cynf_g_const(cynf_graph *g, const cynf_shape *s, const float *dat
 cynf_tensor_id cynf_g_const1(cynf_graph *g, int32_t n, const float *data); /**< rank 1 */
 cynf_tensor_id cynf_g_scalar(cynf_graph *g, float value);                  /**< rank 0 */
 
-typedef enum cynf_padding { CYNF_PAD_VALID, CYNF_PAD_SAME, CYNF_PAD_CAUSAL } cynf_padding;
+typedef enum cynf_padding { CYNF_PAD_VALID, CYNF_PAD_SAME, CYNF_PAD_CAUSAL, CYNF_PAD_GIVEN } cynf_padding;
 /** Output length and padding before, as Keras computes them. Causal pads (k-1)*d before. Returns -1 when no output fits. */
 int32_t cynf_conv_length(int32_t in, int32_t k, int32_t s, int32_t d, cynf_padding p, int32_t *before);
 
-/** Window, strides and dilation; zeros mean 1. Padding is per axis h, w (d for pooling of volumes). */
+/** Window, strides and dilation; zeros mean 1. Padding is per axis h, w (d for pooling of volumes). CYNF_PAD_GIVEN: pt, oh and pl, ow say it. */
 typedef struct cynf_window {
     int32_t kd, kh, kw, sd, sh, sw, dh, dw, groups;
     cynf_padding pad_h, pad_w;
+    int32_t pt, oh, pl, ow;
 } cynf_window;
 
 cynf_tensor_id cynf_g_conv2d(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, const cynf_window *win);
@@ -131,6 +132,8 @@ cynf_tensor_id cynf_g_transpose(cynf_graph *g, cynf_tensor_id x, const int32_t *
 cynf_tensor_id cynf_g_reshape(cynf_graph *g, cynf_tensor_id x, const cynf_shape *s);
 cynf_tensor_id cynf_g_slice(cynf_graph *g, cynf_tensor_id x, const int32_t *begin, const int32_t *size, const int32_t *step);
 cynf_tensor_id cynf_g_concat(cynf_graph *g, const cynf_tensor_id *x, int32_t n, int32_t axis);
+/** y[.., i + n q, ..] = x[i][.., q, ..]: x[i] has every n-th element of y from i on. Not along the last axis. */
+cynf_tensor_id cynf_g_interleave(cynf_graph *g, const cynf_tensor_id *x, int32_t n, int32_t axis);
 cynf_tensor_id cynf_g_pad(cynf_graph *g, cynf_tensor_id x, const int32_t *before, const int32_t *after, float value);
 cynf_tensor_id cynf_g_repeat(cynf_graph *g, cynf_tensor_id x, const int32_t *counts);
 cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, int32_t out, int32_t taps, const float *weights, const float *first);

@@ -331,6 +331,10 @@ static bool fold_pad(cynf_graph *g, int j)
     const cynf_node *p = producer(g, n->in[0]);
     if (!p || p->op != CYNF_N_PAD || p->value != 0 || p->begin[0] || p->step[0] || p->begin[3] || p->step[3])
         return false;
+    /* A convolution's last position must not lie wholly outside its image. */
+    const cynf_shape x = shape(g, p->in[0]), y = shape(g, n->out);
+    if ((y.d[1] - 1) * n->sh - n->pt - p->begin[1] >= x.d[1] || (y.d[2] - 1) * n->sw - n->pl - p->begin[2] >= x.d[2])
+        return false;
     n->pt += p->begin[1];
     n->pl += p->begin[2];
     n->in[0] = p->in[0];

@@ -230,12 +230,13 @@ static bool allows_view(const cynf_builder *b, cynf_tensor_id t)
     return true;
 }
 
-/* t becomes the part of whole that starts at index `at` of axis; both share a layout. */
-static void place_inside(cynf_builder *b, cynf_tensor_id t, cynf_tensor_id whole, const int32_t *at)
+/* t becomes the part of whole that starts at index `at`, in steps of `step` along `axis`; both share a layout. */
+static void place_inside(cynf_builder *b, cynf_tensor_id t, cynf_tensor_id whole, const int32_t *at, int axis, int32_t step)
 {
     const cynf_location *w = &b->loc[whole];
     cynf_location *l = &b->loc[t];
     *l = *w;
+    l->stride[axis] *= step;
     l->contiguous = false;
     l->offset += cynf_location_at(w, &b->g->t[whole].shape, at);
 }
@@ -276,11 +277,11 @@ static void place(cynf_builder *b)
         if (n->op == CYNF_N_CONCAT) {
             for (int i = 0; i < n->n_in; i++) {
                 if (allows_view(b, n->in[i]))
-                    place_inside(b, n->in[i], n->out, at);
-                at[n->axis] += g->t[n->in[i]].shape.d[n->axis];
+                    place_inside(b, n->in[i], n->out, at, n->axis, cynf_concat_step(n));
+                at[n->axis] += n->step[n->axis] ? 1 : g->t[n->in[i]].shape.d[n->axis];
             }
         } else if (n->op == CYNF_N_PAD && allows_view(b, x)) {
-            place_inside(b, x, n->out, n->begin);
+            place_inside(b, x, n->out, n->begin, 0, 1);
         }
     }
     for (int j = 0; j < g->n_node; j++) {

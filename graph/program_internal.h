@@ -35,6 +35,9 @@ typedef struct cynf_builder {
     size_t text_cap;
 } cynf_builder;
 
+/** Distance along its axis between the elements of an operand of a concatenation. */
+static inline int32_t cynf_concat_step(const cynf_node *n) { return n->step[n->axis] ? n->step[n->axis] : 1; }
+
 /** Records the first failure and returns its status. */
 cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** Decides for each pair whether it is fused; needs the layouts. */

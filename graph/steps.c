@@ -280,16 +280,18 @@ static void copy_step(cynf_builder *b, int j, cynf_space_map *m, cynf_ref x, cyn
     emit(b, j, &p, 1, &x, y, NULL);
 }
 
-/* Copies tensor x, whose location may be overridden, into the part of y that starts at `at`. */
-static void copy_into(cynf_builder *b, int j, cynf_tensor_id x, cynf_tensor_id y, const int32_t *at)
+/* Copies tensor x, whose location may be overridden, into the part of y that starts at `at`, in steps of `step` along `axis`. */
+static void copy_into(cynf_builder *b, int j, cynf_tensor_id x, cynf_tensor_id y, const int32_t *at, int axis, int32_t step)
 {
     const cynf_ref from = ref(b, x);
     cynf_ref to = ref(b, y);
-    const cynf_location *ly = &b->loc[y], *lx = &b->loc[x];
+    cynf_location ly = b->loc[y];
+    const cynf_location *lx = &b->loc[x];
     const cynf_shape *s = shape(b, x);
-    to.offset += cynf_location_at(ly, s, at);
+    to.offset += cynf_location_at(&ly, s, at);
+    ly.stride[axis] *= step;
     cynf_space_map m;
-    cynf_space_from(&m, s, 2, (const cynf_shape *[]){s, s}, (const cynf_location *[]){ly, lx}, 0);
+    cynf_space_from(&m, s, 2, (const cynf_shape *[]){s, s}, (const cynf_location *[]){&ly, lx}, 0);
     copy_step(b, j, &m, from, to);
 }
 
@@ -426,7 +428,7 @@ static void pad_step(cynf_builder *b, int j)
         at[axis] = n->begin[axis];
     }
     if (b->loc[n->in[0]].buffer != ly->buffer)
-        copy_into(b, j, n->in[0], n->out, n->begin);
+        copy_into(b, j, n->in[0], n->out, n->begin, 0, 1);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------------------- */
@@ -552,8 +554,8 @@ static void node_step(cynf_builder *b, int j)
         for (int i = 0; i < n->n_in; i++) {
             const cynf_location *x = &b->loc[n->in[i]], *y = &b->loc[n->out];
             if (b->g->t[n->in[i]].data || x->buffer != y->buffer || x->offset != y->offset + cynf_location_at(y, shape(b, n->out), at))
-                copy_into(b, j, n->in[i], n->out, at);
-            at[n->axis] += shape(b, n->in[i])->d[n->axis];
+                copy_into(b, j, n->in[i], n->out, at, n->axis, cynf_concat_step(n));
+            at[n->axis] += n->step[n->axis] ? 1 : shape(b, n->in[i])->d[n->axis];
         }
         break;
     }
