@@ -39,7 +39,7 @@ cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan
 
 cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, char *message, size_t message_bytes)
 {
-    char none[1], why[512] = "";
+    char none[1], why[1024] = "";
     cynf_net_message(&message, &message_bytes, none);
     cynf_status s = cynf_net_mask(message, message_bytes);
     if (s)
@@ -51,6 +51,8 @@ cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, cha
     if (o->plan && !cynf_plan_open(&binding, o->plan, why, sizeof why))
         cynf_binding_apply(binding, net->graph, &b);
     s = cynf_program_build(&p, net->graph, &b, message, message_bytes);
+    if (!s && binding)
+        cynf_binding_report(binding, o->plan, why, sizeof why);
     if (!s)
         s = cynf_generate(p, &(cynf_gen_options){.out = o->out, .name = o->name, .command = o->command ? o->command : "",
             .mode = o->portable ? CYNF_GEN_PORTABLE : CYNF_GEN_FIXED}, message, message_bytes);

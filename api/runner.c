@@ -31,10 +31,12 @@ cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_comp
     if (!r)
         return CYNF_ENOMEM;
     /* A plan that cannot be used leaves the choice to the cost model; the message says so. */
-    char why[512] = "";
+    char why[1024] = "";
     if (o->plan && !cynf_plan_open(&binding, o->plan, why, sizeof why))
         cynf_binding_apply(binding, net->graph, &b);
     s = cynf_program_build(&r->program, net->graph, &b, message, message_bytes);
+    if (!s && binding)
+        cynf_binding_report(binding, o->plan, why, sizeof why);
     if (!s)
         snprintf(message, message_bytes, "%s", why);
     cynf_binding_free(&binding);

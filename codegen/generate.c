@@ -57,6 +57,12 @@ static void write_data(cynf_gen *g, const char *what)
     write_named(g, "data.S", "", suffix);
 }
 
+static void tell(const cynf_gen *g, double fraction, const char *what)
+{
+    if (g->o->progress)
+        g->o->progress(g->o->progress_ctx, fraction, what);
+}
+
 /* In fixed mode the packed weights, in portable mode the flat graph. */
 static void write_weights(cynf_gen *g)
 {
@@ -82,6 +88,7 @@ static void write_weights(cynf_gen *g)
 static void write_all(cynf_gen *g)
 {
     const bool fixed = g->o->mode == CYNF_GEN_FIXED;
+    tell(g, 0, "describing the model");
     cynf_gen_describe(g);
     if (fixed) {
         cynf_gen_layers(g);
@@ -100,8 +107,11 @@ static void write_all(cynf_gen *g)
         cynf_template_write(g, "config.h", "src/cynf-config.h");
     }
     cynf_gen_build(g);
+    tell(g, 0.3, "running the self-test's reference");
     cynf_gen_selftest(g);
+    tell(g, 0.5, "writing the weights");
     write_weights(g);
+    tell(g, 1, "writing the sources");
     write_data(g, "weights");
     write_data(g, "data");
     write_named(g, "model.h", "", ".h");

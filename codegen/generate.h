@@ -13,6 +13,8 @@ typedef struct cynf_gen_options {
     const char *name;    /**< prefix of every external symbol, a C identifier; NULL: the last part of out */
     const char *command; /**< the exact command, for the headings */
     cynf_gen_mode mode;
+    void (*progress)(void *ctx, double fraction, const char *what); /**< NULL, or told from time to time; fraction in 0..1 */
+    void *progress_ctx;
 } cynf_gen_options;
 
 /**

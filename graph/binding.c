@@ -116,8 +116,9 @@ struct cynf_binding {
     char *text;
     line *line;
     size_t n_line, model; /**< model: number of the applied model's line, or n_line */
-    int32_t threads;
-    int32_t bound, modelled;
+    int32_t threads, batch;
+    const line *other;              /**< the same graph with other threads or batch, where the applied model has no line */
+    int32_t bound, unfit, modelled; /**< convolutions and dense layers */
     cynf_decisions decisions;
 };
 
@@ -308,16 +309,19 @@ static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
     char signature[CYNF_SIGNATURE_CAP];
     cynf_problem_signature(p, b->threads, signature, sizeof signature);
     const cynf_kernel *k = NULL;
+    bool named = false;
     for (size_t i = b->model + 1; i < b->n_line && b->line[i].kind >= LINE_NODE && !k; i++)
-        if (b->line[i].kind == LINE_NODE && b->line[i].a == node && fits(b->line[i].kernel, p))
-            k = b->line[i].kernel;
+        if (b->line[i].kind == LINE_NODE && b->line[i].a == node) {
+            named = true;
+            k = fits(b->line[i].kernel, p) ? b->line[i].kernel : NULL;
+        }
     for (size_t i = 0; i < b->n_line && !k; i++)
-        if (b->line[i].kind == LINE_KERNEL && !strcmp(b->line[i].signature, signature) && fits(b->line[i].kernel, p))
-            k = b->line[i].kernel;
-    if (k)
-        b->bound++;
-    else if (p->op <= CYNF_OP_FC)
-        b->modelled++;
+        if (b->line[i].kind == LINE_KERNEL && !strcmp(b->line[i].signature, signature)) {
+            named = true;
+            k = fits(b->line[i].kernel, p) ? b->line[i].kernel : NULL;
+        }
+    if (p->op <= CYNF_OP_FC)
+        (*(k ? &b->bound : named ? &b->unfit : &b->modelled))++;
     return k;
 }
 
@@ -328,14 +332,20 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
     free(b->decisions.block);
     b->decisions = (cynf_decisions){0};
     b->threads = o->threads;
-    b->bound = b->modelled = 0;
+    b->batch = g->batch;
+    b->other = NULL;
+    b->bound = b->unfit = b->modelled = 0;
     o->choose = choose;
     o->choose_ctx = b;
     o->decisions = NULL;
-    b->model = 0;
-    while (b->model < b->n_line && (b->line[b->model].kind != LINE_MODEL || b->line[b->model].hash != hash || b->line[b->model].a != o->threads ||
-                                       b->line[b->model].b != g->batch))
-        b->model++;
+    for (b->model = 0; b->model < b->n_line; b->model++) {
+        const line *l = &b->line[b->model];
+        if (l->kind != LINE_MODEL || l->hash != hash)
+            continue;
+        if (l->a == o->threads && l->b == g->batch)
+            break;
+        b->other = l;
+    }
     if (b->model == b->n_line)
         return false;
     b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t))};
@@ -359,5 +369,33 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
 void cynf_binding_counts(const cynf_binding *b, int32_t *bound, int32_t *modelled)
 {
     *bound = b->bound;
-    *modelled = b->modelled;
+    *modelled = b->unfit + b->modelled;
+}
+
+static void append(char *text, size_t cap, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t cap, const char *format, ...)
+{
+    const size_t n = strlen(text);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text + n, cap - n, format, ap);
+    va_end(ap);
+}
+
+void cynf_binding_report(const cynf_binding *b, const char *path, char *text, size_t cap)
+{
+    const int32_t all = b->bound + b->unfit + b->modelled;
+    const bool known = b->model < b->n_line;
+    if (!cap || (known && b->bound == all))
+        return;
+    append(text, cap, "%s%s: ", *text ? "; " : "", path);
+    if (!known) {
+        append(text, cap, "no choices for this model with threads = %d and batch = %d", b->threads, b->batch);
+        if (b->other)
+            append(text, cap, " (there are some with threads = %d and batch = %d)", b->other->a, b->other->b);
+        append(text, cap, "; ");
+    }
+    append(text, cap, "%d of %d convolutions and dense layers take their kernel from it", b->bound, all);
+    if (all > b->bound)
+        append(text, cap, " (without an entry: %d, with a kernel that does not run here: %d); the cost model chooses for the others", b->modelled, b->unfit);
 }

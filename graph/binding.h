@@ -48,5 +48,8 @@ void cynf_binding_free(cynf_binding **b);
 bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options *o);
 /** After cynf_program_build(): how many convolutions and dense layers took their kernel from the binding, and how many from the cost model. */
 void cynf_binding_counts(const cynf_binding *b, int32_t *bound, int32_t *modelled);
+/** The same in words, behind what text (0-terminated, cap bytes) already says: how many took their kernel from the plan of that path and why
+ * others did not; nothing when all did. */
+void cynf_binding_report(const cynf_binding *b, const char *path, char *text, size_t cap);
 
 #endif

@@ -8,6 +8,8 @@
 #include "graph/program.h"
 #include "tool.h"
 #include "tune/plan.h"
+#include "tune/progress.h"
+#include "tune/timer.h"
 
 static const char doc[] = "Writes MODEL as a folder of C that needs nothing but libc, libm and pthreads: `make` builds it, `pip install` too.\v"
     "--mode fixed (the default) bakes the plan in and specialises every layer for this kind of CPU. --mode portable writes the graph and the library as "
@@ -105,6 +107,36 @@ static char *command_line(int argc, char **argv)
     return line;
 }
 
+/* Seconds without a bar. */
+#define PATIENCE 2
+/* Shares of the bar: loading, then building the program (packing the weights), then writing. */
+#define LOADED 0.3
+#define BUILT 0.6
+
+typedef struct work {
+    cynf_progress bar;
+    int32_t nodes;
+    cynf_choose_fn *choose; /* the plan's, or NULL */
+    void *choose_ctx;
+} work;
+
+static void show(work *w, double fraction, const char *what)
+{
+    if (cynf_now() - w->bar.start >= PATIENCE)
+        cynf_progress_show(&w->bar, fraction, what);
+}
+
+/* Called for each step in order, which is how the builder's progress is known. */
+static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
+{
+    work *w = ctx;
+    if (node >= 0)
+        show(w, LOADED + (BUILT - LOADED) * node / w->nodes, "packing the weights");
+    return w->choose ? w->choose(w->choose_ctx, p, node) : NULL;
+}
+
+static void show_writing(void *ctx, double fraction, const char *what) { show(ctx, BUILT + (1 - BUILT) * fraction, what); }
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
@@ -117,24 +149,41 @@ int main(int argc, char **argv)
     if (a.isa)
         allow_isa(a.isa);
 
+    work w = {.nodes = 1};
+    cynf_progress_begin(&w.bar, stderr);
     cynf_graph *g = tool_load(a.model, a.weights, a.batch);
+    w.nodes = g->n_node;
+    show(&w, LOADED, "loaded");
     cynf_build_options build = {.threads = a.threads, .force = a.kernel};
     cynf_binding *plan = NULL;
     if (a.plan) {
         const cynf_status s = cynf_plan_open(&plan, a.plan, why, sizeof why);
         if (s == CYNF_EIO)
             tool_fail(TOOL_BAD_INPUT, "%s", why);
-        if (*why)
-            fprintf(stderr, "cynf-gen: warning: %s\n", why);
-        if (plan && !cynf_binding_apply(plan, g, &build))
-            fprintf(stderr, "cynf-gen: warning: %s has no entry for this model with %d threads and batch %d; what it knows of single layers is used\n", a.plan,
-                a.threads, a.batch);
+        if (plan)
+            cynf_binding_apply(plan, g, &build);
     }
+    w.choose = build.choose;
+    w.choose_ctx = build.choose_ctx;
+    build.choose = choose;
+    build.choose_ctx = &w;
+    a.gen.progress = show_writing;
+    a.gen.progress_ctx = &w;
     cynf_program *p;
-    if (cynf_program_build(&p, g, &build, why, sizeof why))
-        tool_fail(TOOL_BAD_INPUT, "%s: %s", a.model, why);
-    if (cynf_generate(p, &a.gen, why, sizeof why))
-        tool_fail(TOOL_BAD_INPUT, "%s", why);
+    char failure[2048];
+    cynf_status s = cynf_program_build(&p, g, &build, failure, sizeof failure);
+    if (s) {
+        cynf_progress_end(&w.bar);
+        tool_fail(TOOL_BAD_INPUT, "%s: %s", a.model, failure);
+    }
+    if (plan)
+        cynf_binding_report(plan, a.plan, why, sizeof why);
+    s = cynf_generate(p, &a.gen, failure, sizeof failure);
+    cynf_progress_end(&w.bar);
+    if (*why)
+        fprintf(stderr, "cynf-gen: warning: %s\n", why);
+    if (s)
+        tool_fail(TOOL_BAD_INPUT, "%s", failure);
     fprintf(stderr, "cynf-gen: %s: %d kernel calls, %.1f KiB of weights, %.1f KiB of memory a run\n", a.gen.out, p->n_step, (double)p->consts_bytes / 1024,
         (double)p->arena_bytes / 1024);
     cynf_program_free(&p);

@@ -24,7 +24,8 @@ typedef struct compiled {
     struct compiled *next;
     int references;
     int32_t threads;
-    char *plan; /* "": the cost model's choice */
+    char *plan;      /* "": the cost model's choice */
+    char note[1024]; /* what of the plan is not used, and why */
     cynf_graph *graph;
     cynf_binding *binding;
     cynf_program *program;
@@ -44,22 +45,25 @@ static void discard(compiled *c)
     free(c);
 }
 
-static cynf_status compile(compiled *c, char *text, size_t cap)
+/* On failure the note says why. */
+static cynf_status compile(compiled *c)
 {
-    /* A plan that cannot be used is told about, and the cost model decides. */
+    /* What of a plan cannot be used is told about, and the cost model decides. */
     if (*c->plan)
-        cynf_binding_read(&c->binding, c->plan, text, cap);
+        cynf_binding_read(&c->binding, c->plan, c->note, sizeof c->note);
     char why[512] = "";
     cynf_status s = cynf_graph_from_flat(&c->graph, @ID@_weights, (size_t)(@ID@_weights_end - @ID@_weights), why, sizeof why);
     cynf_build_options o = {.threads = c->threads};
-    if (s == CYNF_OK && c->binding && !cynf_binding_apply(c->binding, c->graph, &o))
-        snprintf(text, cap, "%s: has kernels for this CPU, but no choices for @ID@ with %d threads", c->plan, c->threads);
+    if (s == CYNF_OK && c->binding)
+        cynf_binding_apply(c->binding, c->graph, &o);
     if (s == CYNF_OK)
         s = cynf_program_build(&c->program, c->graph, &o, why, sizeof why);
+    if (s == CYNF_OK && c->binding)
+        cynf_binding_report(c->binding, c->plan, c->note, sizeof c->note);
     if (s == CYNF_OK)
         s = cynf_walk_of_program(&c->walk, c->program);
     if (s != CYNF_OK && *why)
-        snprintf(text, cap, "%s", why);
+        snprintf(c->note, sizeof c->note, "%s", why);
     return s;
 }
 
@@ -78,6 +82,7 @@ static cynf_status acquire(compiled **out, const @ID@_options *o)
     for (compiled *c = all; c; c = c->next)
         if (c->threads == threads && !strcmp(c->plan, plan)) {
             c->references++;
+            snprintf(text, cap, "%s", c->note);
             *out = c;
             return CYNF_OK;
         }
@@ -88,7 +93,8 @@ static cynf_status acquire(compiled **out, const @ID@_options *o)
     }
     c->threads = threads;
     c->references = 1;
-    const cynf_status s = compile(c, text, cap);
+    const cynf_status s = compile(c);
+    snprintf(text, cap, "%s", c->note);
     if (s != CYNF_OK) {
         discard(c);
         return s;

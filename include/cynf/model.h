@@ -27,7 +27,8 @@ typedef struct cynf_model_options {
     int32_t lanes;        /**< 0, or as many as threads: run_batch computes a sample on each thread, each in memory of its own; 1: one sample after the
                                other, shared by the threads, in the least memory */
     const char *plan;     /**< portable models: path of a plan from `cynf-plan bind`; NULL: the environment's CYNF_PLAN, or else the cost model */
-    char *message;        /**< NULL, or where a text of at most message_bytes goes: why create failed, or why it did not use the plan ("" otherwise) */
+    char *message;        /**< NULL, or where a text of at most message_bytes goes: why create failed, or why it did not use the plan, or not all
+                               of it ("" otherwise) */
     size_t message_bytes;
     void *reserved[4];    /**< 0 */
 } cynf_model_options;

@@ -183,6 +183,9 @@ START_TEST(binding_gives_the_tuned_program)
     cynf_binding_counts(b, &from_plan, &modelled);
     ck_assert_int_gt(from_plan, 0);
     ck_assert_int_eq(modelled, 0);
+    char said[512] = "";
+    cynf_binding_report(b, "plan", said, sizeof said);
+    ck_assert_str_eq(said, "");
     for (int i = 0; i < 10; i++)
         ck_assert_float_eq_tol(y[0][i], y[1][i], 1e-4f);
     /* Another number of threads is another model and other problems: all is left to the cost model. */
@@ -192,6 +195,8 @@ START_TEST(binding_gives_the_tuned_program)
     cynf_binding_counts(b, &from_plan, &modelled);
     ck_assert_int_eq(from_plan, 0);
     ck_assert_int_gt(modelled, 0);
+    cynf_binding_report(b, "plan", said, sizeof said);
+    ck_assert_ptr_nonnull(strstr(said, "plan: no choices for this model with threads = 2 and batch = 1 (there are some with threads = 1 and batch = 1); 0 of "));
     cynf_binding_free(&b);
     free(lines);
     cJSON_Delete(plan);
