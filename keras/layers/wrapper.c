@@ -21,7 +21,14 @@ static cynf_tensor_id time_distributed(cynf_lower *c)
     return cynf_g_reshape(c->g, y, &out);
 }
 
+/* The stored kernel is the normalised one. */
+static cynf_tensor_id spectral_normalization(cynf_lower *c)
+{
+    return cynf_lower_inner(c, cynf_cfg(c, "layer"), c->in[0]);
+}
+
 const cynf_layer_class cynf_layers_wrapper[] = {
     {"TimeDistributed", time_distributed, false},
+    {"SpectralNormalization", spectral_normalization, false},
     {NULL, NULL, false},
 };
