@@ -92,11 +92,12 @@ typedef struct ref_list {
     const char *where;   /* "inbound_nodes of layer "x"", "output_layers" */
     cynf_keras_ref *ref;
     int32_t n, cap;
-    const cJSON *extra;
+    const cJSON *extra, *kwargs; /* kwargs: as Keras 2 keeps them, behind the first tensor */
 } ref_list;
 
-static bool add_ref(ref_list *l, const cJSON *name, const cJSON *node, const cJSON *tensor, const char *key)
+static bool add_ref(ref_list *l, const cJSON *json, const cJSON *name, const char *key)
 {
+    const cJSON *node = name->next, *tensor = node->next;
     const int32_t layer = find_layer(l->names, name->valuestring);
     if (layer < 0)
         return fail(l->p, CYNF_EFORMAT, "%s name an unknown layer \"%s\"", l->where, name->valuestring);
@@ -111,7 +112,7 @@ static bool add_ref(ref_list *l, const cJSON *name, const cJSON *node, const cJS
         l->ref = r;
         l->cap = l->cap ? 2 * l->cap : 4;
     }
-    l->ref[l->n++] = (cynf_keras_ref){layer, (int32_t)node->valuedouble, (int32_t)tensor->valuedouble, key};
+    l->ref[l->n++] = (cynf_keras_ref){layer, (int32_t)node->valuedouble, (int32_t)tensor->valuedouble, key, json};
     return true;
 }
 
@@ -120,25 +121,50 @@ static int by_key(const void *a, const void *b)
     return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
 }
 
+/* ["name", node, tensor, ...] */
+static bool is_history(const cJSON *v)
+{
+    const cJSON *a = cJSON_IsArray(v) ? v->child : NULL, *b = a ? a->next : NULL, *c = b ? b->next : NULL;
+    return cJSON_IsString(a) && cJSON_IsNumber(b) && b->valuedouble >= 0 && cJSON_IsNumber(c);
+}
+
+static bool collect(ref_list *l, const cJSON *v, const char *key);
+
+/* Tensors anywhere inside the values of keyword arguments; other numbers and texts are not references. */
+static bool collect_values(ref_list *l, const cJSON *v)
+{
+    const char *klass = get_text(v, "class_name");
+    if (is_history(v) || (klass && !strcmp(klass, "__keras_tensor__")))
+        return collect(l, v, NULL);
+    bool ok = true;
+    for (const cJSON *e = cJSON_IsArray(v) || cJSON_IsObject(v) ? v->child : NULL; e && ok; e = e->next)
+        ok = collect_values(l, e);
+    return ok;
+}
+
 /* Keyword arguments that change nothing at inference: null, booleans (training) and empty ones. */
-static void note_kwargs(ref_list *l, const cJSON *kwargs)
+static bool collect_kwargs(ref_list *l, const cJSON *kwargs)
 {
     const cJSON *k;
-    cJSON_ArrayForEach(k, kwargs)
+    bool ok = true;
+    cJSON_ArrayForEach(k, kwargs) {
         if (!l->extra && !cJSON_IsNull(k) && !cJSON_IsBool(k))
             l->extra = k;
+        ok = ok && collect_values(l, k);
+    }
+    return ok;
 }
 
 /* Collects the tensors of any nest of lists and dicts (by sorted key, as Keras flattens). */
 static bool collect(ref_list *l, const cJSON *v, const char *key)
 {
     if (cJSON_IsArray(v)) {
-        const cJSON *a = v->child, *b = a ? a->next : NULL, *c = b ? b->next : NULL;
-        if (c && cJSON_IsString(a) && cJSON_IsNumber(b) && cJSON_IsNumber(c)) {
-            note_kwargs(l, c->next);
-            return add_ref(l, a, b, c, key);
+        if (is_history(v)) {
+            if (cJSON_IsObject(v->child->next->next->next) && !l->kwargs)
+                l->kwargs = v->child->next->next->next;
+            return add_ref(l, v, v->child, key);
         }
-        for (; a; a = a->next)
+        for (const cJSON *a = v->child; a; a = a->next)
             if (!collect(l, a, key))
                 return false;
         return true;
@@ -146,7 +172,7 @@ static bool collect(ref_list *l, const cJSON *v, const char *key)
     const char *klass = get_text(v, "class_name");
     if (klass && !strcmp(klass, "__keras_tensor__")) {
         const cJSON *h = get(get(v, "config"), "keras_history");
-        return cJSON_GetArraySize(h) == 3 && cJSON_IsString(h->child) ? collect(l, h, key)
+        return cJSON_GetArraySize(h) == 3 && is_history(h) ? add_ref(l, v, h->child, key)
             : fail(l->p, CYNF_EFORMAT, "%s: a tensor without keras_history [layer, node, tensor]", l->where);
     }
     if (cJSON_IsObject(v) && v->child && !klass) {
@@ -246,10 +272,12 @@ static bool read_calls(parser *p, cynf_keras_layer *l, const name_index *names)
         cynf_keras_call *c = &l->call[l->n_call++];
         ref_list r = {.p = p, .names = names, .where = where};
         l->keras3 = cJSON_IsObject(node);
-        bool ok = collect(&r, l->keras3 ? get(node, "args") : node, NULL);
-        if (ok && l->keras3)
-            note_kwargs(&r, get(node, "kwargs"));
-        *c = (cynf_keras_call){r.ref, r.n, r.extra};
+        const cJSON *args = l->keras3 ? get(node, "args") : NULL;
+        bool ok = collect(&r, l->keras3 ? args : node, NULL);
+        const int32_t positional = r.n;
+        const cJSON *kwargs = l->keras3 ? get(node, "kwargs") : r.kwargs;
+        ok = ok && collect_kwargs(&r, kwargs);
+        *c = (cynf_keras_call){r.ref, r.n, positional, args, kwargs, r.extra};
         if (!ok)
             return false;
         if (!r.n || (!l->keras3 && r.extra && !r.extra->string))
@@ -286,12 +314,13 @@ static void rebase_nested(cynf_keras_model *m, cynf_keras_ref *const *list, cons
 
 static bool check_node(parser *p, const cynf_keras_model *m, const cynf_keras_ref *r, const char *where)
 {
-    const cynf_keras_layer *l = &m->layer[r->layer];
+    cynf_keras_layer *l = &m->layer[r->layer];
     const int32_t n = is_input(l) ? 1 : l->n_call, n_out = l->model ? l->model->n_out : is_input(l) ? 1 : INT32_MAX;
     if (r->node >= n)
         return fail(p, CYNF_EFORMAT, "%s: node index %d of layer \"%s\" (%s) is out of range: it has %d inbound nodes", where, r->node, l->name, l->klass, n);
     if (r->tensor >= n_out)
         return fail(p, CYNF_EFORMAT, "%s: tensor index %d of layer \"%s\" (%s) is out of range: it has %d outputs", where, r->tensor, l->name, l->klass, n_out);
+    l->n_out = l->model ? n_out : r->tensor >= l->n_out ? r->tensor + 1 : l->n_out;
     return true;
 }
 
@@ -344,7 +373,7 @@ static bool sort_calls(parser *p, cynf_keras_model *m)
     int32_t n = 0;
     for (int32_t i = 0; i < m->n_layer; i++)
         for (int32_t j = 0; j < m->layer[i].n_call; j++)
-            wait[n++] = (cynf_keras_ref){i, j, 0, NULL};
+            wait[n++] = (cynf_keras_ref){i, j, 0, NULL, NULL};
     while (n) {
         int32_t left = 0;
         for (int32_t i = 0; i < n; i++) {
@@ -406,7 +435,7 @@ static bool read_sequential(parser *p, cynf_keras_model *m)
     m->order = take(p, m->n_layer, sizeof *m->order);
     if (p->status)
         return false;
-    cynf_keras_ref last = {is_input(&m->layer[0]) ? 0 : -1, 0, 0, NULL};
+    cynf_keras_ref last = {is_input(&m->layer[0]) ? 0 : -1, 0, 0, NULL, NULL};
     m->n_in = m->n_out = 1;
     m->in[0] = last;
     for (int32_t i = last.layer + 1; i < m->n_layer; i++) {
@@ -420,9 +449,10 @@ static bool read_sequential(parser *p, cynf_keras_model *m)
         l->call[0].in = take(p, 1, sizeof *l->call[0].in);
         if (!l->call[0].in)
             return false;
-        l->call[0].n_in = 1;
+        l->n_out = l->model ? l->model->n_out : 1;
+        l->call[0].n_in = l->call[0].n_positional = 1;
         l->call[0].in[0] = last;
-        last = (cynf_keras_ref){i, 0, 0, NULL};
+        last = (cynf_keras_ref){i, 0, 0, NULL, NULL};
         m->order[m->n_order++] = last;
     }
     m->out[0] = last;

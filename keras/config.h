@@ -23,13 +23,16 @@
 /** Output number tensor of call number node of a layer; layer -1 is the model's own input (a Sequential without InputLayer). */
 typedef struct cynf_keras_ref {
     int32_t layer, node, tensor;
-    const char *key; /**< of a dict of inputs or outputs; else NULL */
+    const char *key;   /**< of a dict of inputs or outputs; else NULL */
+    const cJSON *json; /**< what names it: ["name", node, tensor, ...] or a __keras_tensor__ */
 } cynf_keras_ref;
 
+/** Positional arguments first, then those by keyword. */
 typedef struct cynf_keras_call {
     cynf_keras_ref *in;
-    int32_t n_in;
-    const cJSON *extra; /**< the first argument that is neither a tensor nor the layer's default; NULL: none */
+    int32_t n_in, n_positional;
+    const cJSON *args, *kwargs; /**< as the file has them; args is NULL before Keras 3 */
+    const cJSON *extra;         /**< the first argument that is neither a positional tensor nor the layer's default; NULL: none */
 } cynf_keras_call;
 
 typedef struct cynf_keras_model cynf_keras_model;
@@ -40,6 +43,7 @@ typedef struct cynf_keras_layer {
     cynf_keras_model *model;    /**< of a nested model, else NULL */
     cynf_keras_call *call;
     int32_t n_call;
+    int32_t n_out;              /**< outputs of a call that are used: the highest index plus one; of a model: all */
     bool keras3;                /**< its inbound_nodes have Keras 3's form */
 } cynf_keras_layer;
 

@@ -110,16 +110,9 @@ static int64_t macs(const cynf_graph *g, const cynf_node *n)
     }
 }
 
-static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *call)
+static void check_weights(cynf_lower *c)
 {
     cynf_graph *g = c->g;
-    c->klass = cynf_layer_find(klass);
-    if (!c->klass)
-        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "this layer class is not supported; replace the layer by supported ones of Keras (see docs/layers.md)");
-    else if (call->n_in != 1 && !c->klass->many)
-        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_in);
-    else if (call->extra)
-        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
     if (cynf_cfg(c, "dora_rank") && !c->archive)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its kernel is kept apart from a DoRA update, which is not supported; save the model as .keras, which merges them");
     const cJSON *dtype = cynf_cfg(c, "dtype");
@@ -128,6 +121,19 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
         policy = policy_name(dtype);
     if (policy && (strstr(policy, "Quantized") || strstr(policy, "Float8") || strstr(policy, "_from_")))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its dtype policy \"%s\" means quantised weights, which are not supported; save the model before quantize()", policy);
+}
+
+static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *call)
+{
+    cynf_graph *g = c->g;
+    c->klass = cynf_layer_find(klass);
+    if (!c->klass)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "this layer class is not supported; replace the layer by supported ones of Keras (see docs/layers.md)");
+    else if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_positional);
+    else if (call->extra && c->klass->arity != CYNF_ANY_CALL)
+        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
+    check_weights(c);
     return !g->status;
 }
 
@@ -151,7 +157,13 @@ static void tell(loader *l, const cynf_keras_layer *k, const cynf_tensor_id *out
     g->error[0] = 0;
 }
 
-static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const cynf_tensor_id *in, cynf_tensor_id *out, bool again)
+/* Tensors of one call and their masks: arrays of inputs, of outputs. */
+typedef struct wires {
+    const cynf_tensor_id *in, *in_mask;
+    cynf_tensor_id *out, *out_mask;
+} wires;
+
+static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const wires *w, int32_t n_out, bool again)
 {
     cynf_lower c = l->proto;
     const int32_t first_node = l->g->n_node;
@@ -159,47 +171,62 @@ static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
     c.json = k->json;
     c.config = k->config;
     c.weights = cynf_weights_of(l->weights, k->json, 0);
-    c.in = in;
+    c.in = w->in;
+    c.mask = w->in_mask;
     c.n_in = call->n_in;
+    c.call = call;
+    c.out = w->out;
+    c.out_mask = w->out_mask;
+    c.n_out = n_out;
     for (int32_t i = 0; i < c.n_in; i++)
-        known = known && in[i] >= 0;
-    if (check_call(&c, k->klass, call) && known)
-        *out = c.klass->lower(&c);
+        known = known && w->in[i] >= 0;
+    if (check_call(&c, k->klass, call) && known) {
+        if (cynf_layer_keeps_mask(k->klass))
+            *w->out_mask = *w->in_mask;
+        *w->out = c.klass->lower(&c);
+    }
     if (l->g->status)
-        *out = CYNF_NO_TENSOR;
-    tell(l, k, out, again ? 0 : c.parameters, first_node);
+        *w->out = CYNF_NO_TENSOR;
+    tell(l, k, w->out, again ? 0 : c.parameters, first_node);
 }
 
 /* ---- models ------------------------------------------------------------------------------------------------------------------- */
 
-static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix, bool again);
+static bool lower_model(loader *l, const cynf_keras_model *m, const wires *w, const char *prefix, bool again);
 
-/* The values of a model's layers: outputs of call node of layer i start at first[i] + node * its number of outputs. */
+/* The values of a model's layers and their masks: outputs of call node of layer i start at first[i] + node * its number of outputs. */
 typedef struct values {
     const cynf_keras_model *m;
-    const cynf_tensor_id *in;
+    const wires *w;
     int32_t *first;
-    cynf_tensor_id *t;
+    cynf_tensor_id *t, *mask;
 } values;
 
 static int32_t outputs(const cynf_keras_layer *k)
 {
-    return k->model ? k->model->n_out : 1;
+    return k->n_out > 0 ? k->n_out : 1;
 }
 
-static cynf_tensor_id value(loader *l, const values *v, const cynf_keras_ref *r)
+/* false after an error */
+static bool value(loader *l, const values *v, const cynf_keras_ref *r, cynf_tensor_id *t, cynf_tensor_id *mask)
 {
-    if (r->layer < 0)
-        return v->in[0];
-    const cynf_keras_layer *k = &v->m->layer[r->layer];
-    if (r->tensor >= outputs(k))
-        return cynf_graph_fail(l->g, CYNF_EUNSUPPORTED, "tensor index %d of layer \"%s\" (%s) is out of range: it has one output", r->tensor, k->name, k->klass);
-    if (k->n_call)
-        return v->t[v->first[r->layer] + r->node * outputs(k) + r->tensor];
+    const cynf_keras_layer *k = r->layer < 0 ? NULL : &v->m->layer[r->layer];
+    if (k && k->n_call) {
+        const int32_t at = v->first[r->layer] + r->node * outputs(k) + r->tensor;
+        *t = v->t[at];
+        *mask = v->mask[at];
+        if (*t < 0 && r->tensor && v->t[at - r->tensor] >= 0)
+            cynf_graph_fail(l->g, CYNF_EFORMAT, "tensor index %d of layer \"%s\" (%s) is out of range: it has fewer outputs", r->tensor, k->name, k->klass);
+        return !l->g->status;
+    }
     for (int32_t i = 0; i < v->m->n_in; i++)
-        if (v->m->in[i].layer == r->layer)
-            return v->in[i];
-    return cynf_graph_fail(l->g, CYNF_EFORMAT, "InputLayer \"%s\" is not among input_layers", k->name);
+        if (!k || v->m->in[i].layer == r->layer) {
+            *t = v->w->in[i];
+            *mask = v->w->in_mask[i];
+            return true;
+        }
+    cynf_graph_fail(l->g, CYNF_EFORMAT, "InputLayer \"%s\" is not among input_layers", k->name);
+    return false;
 }
 
 /* again: the layer's weights have been counted in an earlier call. */
@@ -208,48 +235,53 @@ static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, con
     const cynf_keras_layer *k = &v->m->layer[at->layer];
     const cynf_keras_call *call = &k->call[at->node];
     again = again || at->node;
-    cynf_tensor_id *out = &v->t[v->first[at->layer] + at->node * outputs(k)];
+    const int32_t first = v->first[at->layer] + at->node * outputs(k);
     char name[1024];
     snprintf(name, sizeof name, "%s%s", prefix, k->name);
     l->g->cur_name = name;
     l->g->cur_class = k->klass;
     if (++l->calls > MAX_CALLS)
         cynf_graph_fail(l->g, CYNF_EFORMAT, "the model has more than %d layer calls", MAX_CALLS);
-    cynf_tensor_id *in = malloc((size_t)call->n_in * sizeof *in);
+    cynf_tensor_id *in = malloc(2 * (size_t)call->n_in * sizeof *in);
     if (!in)
         cynf_graph_fail(l->g, CYNF_ENOMEM, "out of memory");
+    const wires w = {in, in ? in + call->n_in : NULL, v->t + first, v->mask + first};
     for (int32_t i = 0; in && i < call->n_in; i++)
-        in[i] = value(l, v, &call->in[i]);
+        in[i] = in[call->n_in + i] = CYNF_NO_TENSOR;
+    for (int32_t i = 0; in && i < call->n_in && !l->g->status; i++)
+        value(l, v, &call->in[i], in + i, in + call->n_in + i);
     if (in && k->model) {
         if (call->n_in != k->model->n_in)
             cynf_graph_fail(l->g, CYNF_EFORMAT, "called with %d tensors, expected %d", call->n_in, k->model->n_in);
         else {
             snprintf(name, sizeof name, "%s%s/", prefix, k->name);
-            lower_model(l, k->model, in, out, name, again);
+            lower_model(l, k->model, &w, name, again);
         }
     } else if (in)
-        lower_layer(l, k, call, in, out, again);
+        lower_layer(l, k, call, &w, outputs(k), again);
     l->g->cur_name = l->g->cur_class = NULL;
     free(in);
 }
 
-static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_id *in, cynf_tensor_id *out, const char *prefix, bool again)
+static bool lower_model(loader *l, const cynf_keras_model *m, const wires *w, const char *prefix, bool again)
 {
     int64_t total = 0;
-    values v = {m, in, calloc((size_t)m->n_layer, sizeof *v.first), NULL};
+    values v = {.m = m, .w = w, .first = calloc((size_t)m->n_layer, sizeof *v.first)};
     for (int32_t i = 0; v.first && i < m->n_layer; i++) {
         v.first[i] = (int32_t)total;
         total += (int64_t)m->layer[i].n_call * outputs(&m->layer[i]);
+        total = total < MAX_CALLS ? total : MAX_CALLS;
     }
-    v.t = v.first && total < MAX_CALLS ? malloc((size_t)(total + 1) * sizeof *v.t) : NULL;
+    v.t = v.first && total < MAX_CALLS ? malloc(2 * (size_t)(total + 1) * sizeof *v.t) : NULL;
     if (!v.t)
         cynf_graph_fail(l->g, CYNF_ENOMEM, "the model has too many layers, or memory is out");
+    v.mask = v.t ? v.t + total + 1 : NULL;
     for (int64_t i = 0; v.t && i < total; i++)
-        v.t[i] = CYNF_NO_TENSOR;
+        v.t[i] = v.mask[i] = CYNF_NO_TENSOR;
     for (int32_t i = 0; i < m->n_order && !l->g->status; i++)
         lower_call(l, &v, &m->order[i], prefix, again);
     for (int32_t i = 0; i < m->n_out && !l->g->status; i++)
-        out[i] = value(l, &v, &m->out[i]);
+        value(l, &v, &m->out[i], w->out + i, w->out_mask + i);
     free(v.first);
     free(v.t);
     return !l->g->status;
@@ -258,7 +290,12 @@ static bool lower_model(loader *l, const cynf_keras_model *m, const cynf_tensor_
 static void lower_top(loader *l, const cynf_keras_model *m)
 {
     cynf_graph *g = l->g;
-    cynf_tensor_id *in = calloc((size_t)m->n_in, sizeof *in), *out = calloc((size_t)m->n_out, sizeof *out);
+    cynf_tensor_id *in = malloc(2 * (size_t)m->n_in * sizeof *in), *out = malloc(2 * (size_t)m->n_out * sizeof *out);
+    const wires w = {in, in ? in + m->n_in : NULL, out, out ? out + m->n_out : NULL};
+    for (int32_t i = 0; in && i < 2 * m->n_in; i++)
+        in[i] = CYNF_NO_TENSOR;
+    for (int32_t i = 0; out && i < 2 * m->n_out; i++)
+        out[i] = CYNF_NO_TENSOR;
     if (!in || !out)
         cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
     fixed_batch(l, m);
@@ -272,7 +309,7 @@ static void lower_top(loader *l, const cynf_keras_model *m)
         in[i] = cynf_g_input(g, &s, input_dtype(g, dtype), m->in[i].key ? m->in[i].key : at < 0 ? "input" : m->layer[at].name);
     }
     g->cur_name = g->cur_class = NULL;
-    if (!g->status && lower_model(l, m, in, out, "", false))
+    if (!g->status && lower_model(l, m, &w, "", false))
         for (int32_t i = 0; i < m->n_out && !l->status; i++)
             cynf_g_output(g, out[i], CYNF_F32, m->out[i].key ? m->out[i].key : m->out[i].layer < 0 ? "output" : m->layer[m->out[i].layer].name);
     free(in);

@@ -172,12 +172,12 @@ static cynf_tensor_id softmax(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_activation[] = {
-    {"Activation", activation, false},
-    {"ReLU", relu, false},
-    {"LeakyReLU", leaky_relu, false},
-    {"ELU", elu, false},
-    {"PReLU", prelu, false},
-    {"Softmax", softmax, false},
-    {"ThresholdedReLU", thresholded_relu, false},
-    {NULL, NULL, false},
+    {"Activation", activation, CYNF_ONE_INPUT},
+    {"ReLU", relu, CYNF_ONE_INPUT},
+    {"LeakyReLU", leaky_relu, CYNF_ONE_INPUT},
+    {"ELU", elu, CYNF_ONE_INPUT},
+    {"PReLU", prelu, CYNF_ONE_INPUT},
+    {"Softmax", softmax, CYNF_ONE_INPUT},
+    {"ThresholdedReLU", thresholded_relu, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -212,18 +212,18 @@ static cynf_tensor_id separable1d(cynf_lower *c) { return separable(c, 1); }
 static cynf_tensor_id separable2d(cynf_lower *c) { return separable(c, 2); }
 
 const cynf_layer_class cynf_layers_conv[] = {
-    {"Conv1D", conv1d, false},
-    {"Conv2D", conv2d, false},
-    {"Conv3D", conv3d, false},
-    {"DepthwiseConv1D", depthwise1d, false},
-    {"DepthwiseConv2D", depthwise2d, false},
-    {"SeparableConv1D", separable1d, false},
-    {"SeparableConv2D", separable2d, false},
-    {"Convolution1D", conv1d, false}, /* Keras 1 */
-    {"Convolution2D", conv2d, false},
-    {"Convolution3D", conv3d, false},
-    {"AtrousConvolution1D", conv1d, false},
-    {"AtrousConvolution2D", conv2d, false},
-    {"SeparableConvolution2D", separable2d, false},
-    {NULL, NULL, false},
+    {"Conv1D", conv1d, CYNF_ONE_INPUT},
+    {"Conv2D", conv2d, CYNF_ONE_INPUT},
+    {"Conv3D", conv3d, CYNF_ONE_INPUT},
+    {"DepthwiseConv1D", depthwise1d, CYNF_ONE_INPUT},
+    {"DepthwiseConv2D", depthwise2d, CYNF_ONE_INPUT},
+    {"SeparableConv1D", separable1d, CYNF_ONE_INPUT},
+    {"SeparableConv2D", separable2d, CYNF_ONE_INPUT},
+    {"Convolution1D", conv1d, CYNF_ONE_INPUT}, /* Keras 1 */
+    {"Convolution2D", conv2d, CYNF_ONE_INPUT},
+    {"Convolution3D", conv3d, CYNF_ONE_INPUT},
+    {"AtrousConvolution1D", conv1d, CYNF_ONE_INPUT},
+    {"AtrousConvolution2D", conv2d, CYNF_ONE_INPUT},
+    {"SeparableConvolution2D", separable2d, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -148,9 +148,9 @@ static cynf_tensor_id transposed2d(cynf_lower *c) { return transposed(c, 2); }
 static cynf_tensor_id transposed3d(cynf_lower *c) { return transposed(c, 3); }
 
 const cynf_layer_class cynf_layers_conv_transpose[] = {
-    {"Conv1DTranspose", transposed1d, false},
-    {"Conv2DTranspose", transposed2d, false},
-    {"Conv3DTranspose", transposed3d, false},
-    {"Deconvolution2D", transposed2d, false}, /* Keras 1 */
-    {NULL, NULL, false},
+    {"Conv1DTranspose", transposed1d, CYNF_ONE_INPUT},
+    {"Conv2DTranspose", transposed2d, CYNF_ONE_INPUT},
+    {"Conv3DTranspose", transposed3d, CYNF_ONE_INPUT},
+    {"Deconvolution2D", transposed2d, CYNF_ONE_INPUT}, /* Keras 1 */
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

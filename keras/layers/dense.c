@@ -14,6 +14,6 @@ static cynf_tensor_id dense(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_dense[] = {
-    {"Dense", dense, false},
-    {NULL, NULL, false},
+    {"Dense", dense, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -5,14 +5,14 @@
 static cynf_tensor_id identity(cynf_lower *c) { return c->in[0]; }
 
 const cynf_layer_class cynf_layers_identity[] = {
-    {"Dropout", identity, false},
-    {"SpatialDropout1D", identity, false},
-    {"SpatialDropout2D", identity, false},
-    {"SpatialDropout3D", identity, false},
-    {"GaussianDropout", identity, false},
-    {"GaussianNoise", identity, false},
-    {"AlphaDropout", identity, false},
-    {"ActivityRegularization", identity, false},
-    {"Identity", identity, false},
-    {NULL, NULL, false},
+    {"Dropout", identity, CYNF_ONE_INPUT},
+    {"SpatialDropout1D", identity, CYNF_ONE_INPUT},
+    {"SpatialDropout2D", identity, CYNF_ONE_INPUT},
+    {"SpatialDropout3D", identity, CYNF_ONE_INPUT},
+    {"GaussianDropout", identity, CYNF_ONE_INPUT},
+    {"GaussianNoise", identity, CYNF_ONE_INPUT},
+    {"AlphaDropout", identity, CYNF_ONE_INPUT},
+    {"ActivityRegularization", identity, CYNF_ONE_INPUT},
+    {"Identity", identity, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

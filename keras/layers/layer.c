@@ -346,12 +346,24 @@ const cynf_layer_class *cynf_layer_find(const char *name)
     return NULL;
 }
 
+bool cynf_layer_keeps_mask(const char *klass)
+{
+    static const char *const keep[] = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax", "BatchNormalization", "BatchNormalizationV1",
+        "BatchNormalizationV2", "LayerNormalization", "GroupNormalization", "UnitNormalization", "InstanceNormalization", "Normalization", "Rescaling", "Dense", "Dropout",
+        "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity", "Masking",
+        "TimeDistributed", "MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"};
+    for (size_t i = 0; i < sizeof keep / sizeof *keep; i++)
+        if (!strcmp(keep[i], klass))
+            return true;
+    return false;
+}
+
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
 {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
     const cynf_layer_class *k = name ? cynf_layer_find(name) : NULL;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
-    if (!k || k->many || !cJSON_IsObject(config))
+    if (!k || k->arity == CYNF_MANY_INPUTS || !cJSON_IsObject(config))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
     cynf_lower inner = *c;
     inner.klass = k;
@@ -360,6 +372,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     inner.weights = cynf_weights_of(c->file, json, 0);
     inner.in = &x;
     inner.n_in = 1;
+    inner.call = NULL;
+    inner.n_out = 1;
     const cynf_tensor_id y = c->g->status ? CYNF_NO_TENSOR : k->lower(&inner);
     c->parameters = inner.parameters;
     return y;

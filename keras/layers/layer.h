@@ -11,6 +11,7 @@
 #define CYNF_KERAS_LAYER_H
 
 #include "graph/graph.h"
+#include "keras/config.h"
 #include "keras/weights.h"
 
 typedef struct cynf_lower {
@@ -22,21 +23,29 @@ typedef struct cynf_lower {
     int32_t keras;                     /**< major version of the Keras that wrote the file: 1, 2, 3 */
     bool archive;                      /**< .keras */
     bool corner_resize;                /**< resizing samples corners, as in the Keras before tf.keras 2 */
-    const cynf_tensor_id *in;
+    const cynf_tensor_id *in, *mask;   /**< inputs, positional ones first, and the mask [batch, steps] (1: keep) that comes along with each, or CYNF_NO_TENSOR */
     int32_t n_in;
+    const cynf_keras_call *call;        /**< its arguments as the file has them; NULL inside a wrapper */
+    cynf_tensor_id *out, *out_mask;    /**< outputs after the first are stored here, below n_out; out_mask[0] is preset for layers that keep masks */
+    int32_t n_out;
     int64_t parameters;                /**< elements of the weights fetched so far */
 } cynf_lower;
 
 typedef cynf_tensor_id cynf_lower_fn(cynf_lower *c);
 
+/** One tensor and nothing else; any number of positional tensors; or the function looks at the call itself. */
+typedef enum cynf_arity { CYNF_ONE_INPUT, CYNF_MANY_INPUTS, CYNF_ANY_CALL } cynf_arity;
+
 typedef struct cynf_layer_class {
     const char *name;
     cynf_lower_fn *lower;
-    bool many; /**< takes any number of inputs; else exactly one */
+    cynf_arity arity;
 } cynf_layer_class;
 
 /** The class of that name, NULL when it is not supported. */
 const cynf_layer_class *cynf_layer_find(const char *name);
+/** Whether layers of that class hand their input's mask on. */
+bool cynf_layer_keeps_mask(const char *klass);
 /** Runs the layer described by json ({"class_name", "config"}) inside the call c, on x: wrappers, activations given as layers. */
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x);
 

@@ -109,13 +109,13 @@ static cynf_tensor_id dot(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_merge[] = {
-    {"Add", add, true},
-    {"Subtract", subtract, true},
-    {"Multiply", multiply, true},
-    {"Average", average, true},
-    {"Maximum", maximum, true},
-    {"Minimum", minimum, true},
-    {"Concatenate", concatenate, true},
-    {"Dot", dot, true},
-    {NULL, NULL, false},
+    {"Add", add, CYNF_MANY_INPUTS},
+    {"Subtract", subtract, CYNF_MANY_INPUTS},
+    {"Multiply", multiply, CYNF_MANY_INPUTS},
+    {"Average", average, CYNF_MANY_INPUTS},
+    {"Maximum", maximum, CYNF_MANY_INPUTS},
+    {"Minimum", minimum, CYNF_MANY_INPUTS},
+    {"Concatenate", concatenate, CYNF_MANY_INPUTS},
+    {"Dot", dot, CYNF_MANY_INPUTS},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -131,10 +131,10 @@ static cynf_tensor_id instance_normalization(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_moments[] = {
-    {"LayerNormalization", layer_normalization, false},
-    {"RMSNormalization", rms_normalization, false},
-    {"UnitNormalization", unit_normalization, false},
-    {"GroupNormalization", group_normalization, false},
-    {"InstanceNormalization", instance_normalization, false},
-    {NULL, NULL, false},
+    {"LayerNormalization", layer_normalization, CYNF_ONE_INPUT},
+    {"RMSNormalization", rms_normalization, CYNF_ONE_INPUT},
+    {"UnitNormalization", unit_normalization, CYNF_ONE_INPUT},
+    {"GroupNormalization", group_normalization, CYNF_ONE_INPUT},
+    {"InstanceNormalization", instance_normalization, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

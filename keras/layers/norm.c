@@ -118,10 +118,10 @@ static cynf_tensor_id rescaling(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_norm[] = {
-    {"BatchNormalization", batch_normalization, false},
-    {"BatchNormalizationV1", batch_normalization, false},
-    {"BatchNormalizationV2", batch_normalization, false},
-    {"Normalization", normalization, false},
-    {"Rescaling", rescaling, false},
-    {NULL, NULL, false},
+    {"BatchNormalization", batch_normalization, CYNF_ONE_INPUT},
+    {"BatchNormalizationV1", batch_normalization, CYNF_ONE_INPUT},
+    {"BatchNormalizationV2", batch_normalization, CYNF_ONE_INPUT},
+    {"Normalization", normalization, CYNF_ONE_INPUT},
+    {"Rescaling", rescaling, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

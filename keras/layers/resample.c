@@ -128,8 +128,8 @@ static cynf_tensor_id up2d(cynf_lower *c) { return upsampling(c, 2); }
 static cynf_tensor_id up3d(cynf_lower *c) { return upsampling(c, 3); }
 
 const cynf_layer_class cynf_layers_resample[] = {
-    {"UpSampling1D", up1d, false},
-    {"UpSampling2D", up2d, false},
-    {"UpSampling3D", up3d, false},
-    {NULL, NULL, false},
+    {"UpSampling1D", up1d, CYNF_ONE_INPUT},
+    {"UpSampling2D", up2d, CYNF_ONE_INPUT},
+    {"UpSampling3D", up3d, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

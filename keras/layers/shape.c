@@ -115,15 +115,15 @@ static cynf_tensor_id crop2d(cynf_lower *c) { return cropping(c, 2); }
 static cynf_tensor_id crop3d(cynf_lower *c) { return cropping(c, 3); }
 
 const cynf_layer_class cynf_layers_shape[] = {
-    {"Flatten", flatten, false},
-    {"Reshape", reshape, false},
-    {"Permute", permute, false},
-    {"RepeatVector", repeat_vector, false},
-    {"ZeroPadding1D", pad1d, false},
-    {"ZeroPadding2D", pad2d, false},
-    {"ZeroPadding3D", pad3d, false},
-    {"Cropping1D", crop1d, false},
-    {"Cropping2D", crop2d, false},
-    {"Cropping3D", crop3d, false},
-    {NULL, NULL, false},
+    {"Flatten", flatten, CYNF_ONE_INPUT},
+    {"Reshape", reshape, CYNF_ONE_INPUT},
+    {"Permute", permute, CYNF_ONE_INPUT},
+    {"RepeatVector", repeat_vector, CYNF_ONE_INPUT},
+    {"ZeroPadding1D", pad1d, CYNF_ONE_INPUT},
+    {"ZeroPadding2D", pad2d, CYNF_ONE_INPUT},
+    {"ZeroPadding3D", pad3d, CYNF_ONE_INPUT},
+    {"Cropping1D", crop1d, CYNF_ONE_INPUT},
+    {"Cropping2D", crop2d, CYNF_ONE_INPUT},
+    {"Cropping3D", crop3d, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };

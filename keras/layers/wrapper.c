@@ -28,7 +28,7 @@ static cynf_tensor_id spectral_normalization(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_wrapper[] = {
-    {"TimeDistributed", time_distributed, false},
-    {"SpectralNormalization", spectral_normalization, false},
-    {NULL, NULL, false},
+    {"TimeDistributed", time_distributed, CYNF_ONE_INPUT},
+    {"SpectralNormalization", spectral_normalization, CYNF_ONE_INPUT},
+    {NULL, NULL, CYNF_ONE_INPUT},
 };
