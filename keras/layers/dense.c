@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Dense over the last axis of any rank. */
+/** Dense over the last axis of any rank, and over any axes by an equation. */
+#include <string.h>
+
 #include "keras/layers/layer.h"
 
 static cynf_tensor_id dense(cynf_lower *c)
@@ -13,7 +15,53 @@ static cynf_tensor_id dense(cynf_lower *c)
     return cynf_activate(c, cynf_g_fc(c->g, c->in[0], w, cynf_layer_bias(c, units)), cynf_cfg(c, "activation"));
 }
 
+/* The kernel has the axes that the equation gives it: sizes from the input where both have them, the others from output_shape. */
+static cynf_tensor_id einsum_dense(cynf_lower *c)
+{
+    const cynf_shape x = cynf_shape_of(c, c->in[0]);
+    const char *eq = cynf_cfg_text(c, "equation"), *comma = eq ? strchr(eq, ',') : NULL, *arrow = comma ? strstr(comma, "->") : NULL;
+    const char *bias_axes = cynf_cfg_text(c, "bias_axes");
+    const cJSON *list = cynf_cfg(c, "output_shape");
+    if (!arrow)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "its config has no equation of the form \"ab,bc->ac\"");
+    const int n_x = (int)(comma - eq), n_k = (int)(arrow - comma - 1), n_y = (int)strlen(arrow + 2), n_list = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
+    const bool dots = strstr(eq, "...") == eq;
+    cynf_shape k = {0}, b = {0};
+    for (int pass = 0; pass < 2; pass++) /* the kernel, then the bias */
+        for (const char *p = pass ? bias_axes : comma + 1; p && (pass ? *p : p < arrow); p++) {
+            cynf_shape *s = pass ? &b : &k;
+            const char *in = memchr(eq, *p, (size_t)n_x), *out = strchr(arrow + 2, *p);
+            int32_t size = 0;
+            if (in) { /* axes after an ellipsis count from the end */
+                const int at = dots ? x.rank - (int)(comma - in) : (int)(in - eq);
+                size = at >= 0 && at < x.rank ? x.d[at] : 0;
+            } else if (out) {
+                const int at = n_list - (n_y - (int)(out - arrow - 2));
+                const cJSON *e = cJSON_IsArray(list) ? cJSON_GetArrayItem(list, at) : list;
+                size = at >= 0 && cJSON_IsNumber(e) && e->valuedouble >= 1 && e->valuedouble < 1 << 24 ? (int32_t)e->valuedouble : 0;
+            }
+            if (!size || s->rank == CYNF_MAX_DIMS)
+                return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the size of axis \"%c\" in the equation \"%s\" is not known from the input and output_shape", *p, eq);
+            s->d[s->rank++] = size;
+        }
+    if (n_k < 1)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "the equation \"%s\" has no kernel", eq);
+    cynf_tensor_id y = cynf_einsum(c, eq, c->in[0], cynf_layer_kernel(c, &k));
+    if (bias_axes) { /* the bias broadcasts: 1 for the axes after its first that it lacks */
+        cynf_shape s = {0};
+        int at = 0;
+        for (const char *p = arrow + 2; *p; p++)
+            if (strchr(bias_axes, *p) && at < b.rank)
+                s.d[s.rank++] = b.d[at++];
+            else if (s.rank)
+                s.d[s.rank++] = 1;
+        y = cynf_g_binary(c->g, CYNF_ELT_ADD, y, cynf_layer_weight(c, "bias", &s));
+    }
+    return cynf_activate(c, y, cynf_cfg(c, "activation"));
+}
+
 const cynf_layer_class cynf_layers_dense[] = {
     {"Dense", dense, CYNF_ONE_INPUT},
+    {"EinsumDense", einsum_dense, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -3,6 +3,7 @@
 #include "keras/layers/layer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- config ------------------------------------------------------------------------------------------------------------- */
@@ -169,6 +170,40 @@ cynf_padding cynf_cfg_padding(cynf_lower *c, bool causal)
     return CYNF_PAD_CAUSAL;
 }
 
+/* ---- calls ---------------------------------------------------------------------------------------------------------------- */
+
+const cJSON *cynf_call_arg(const cynf_lower *c, int position, const char *name)
+{
+    if (!c->call)
+        return NULL;
+    const cJSON *v = position >= 0 ? cJSON_GetArrayItem(c->call->args, position) : NULL;
+    if (!v || cJSON_IsNull(v))
+        v = cJSON_GetObjectItemCaseSensitive(c->call->kwargs, name);
+    return v && !cJSON_IsNull(v) ? v : NULL;
+}
+
+int32_t cynf_call_tensor(const cynf_lower *c, const cJSON *json)
+{
+    for (int32_t i = 0; json && i < c->n_in; i++)
+        if (c->call->in[i].json == json)
+            return i;
+    return -1;
+}
+
+int32_t cynf_call_input(const cynf_lower *c, int position, const char *name)
+{
+    const cJSON *v = cynf_call_arg(c, position, name);
+    if (v || !c->call || c->call->args)
+        return v ? cynf_call_tensor(c, v) : -1;
+    return position >= 0 && position < c->call->n_positional ? position : -1;
+}
+
+void cynf_set_output(cynf_lower *c, int32_t i, cynf_tensor_id t)
+{
+    if (i < c->n_out)
+        c->out[i] = t;
+}
+
 /* ---- weights ------------------------------------------------------------------------------------------------------------ */
 
 static const cynf_dataset *find_weight(const cynf_lower *c, const char *names)
@@ -226,15 +261,18 @@ cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_sh
 }
 
 /* After enable_lora() an .h5 holds the kernel and its update apart: kernel + (alpha / rank) A B. An archive holds the sum. */
-cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s)
+cynf_tensor_id cynf_layer_adapted(cynf_lower *c, const char *name, const cynf_shape *s)
 {
+    char lora_a[64], lora_b[64];
+    snprintf(lora_a, sizeof lora_a, "lora_%s_a", name);
+    snprintf(lora_b, sizeof lora_b, "lora_%s_b", name);
     const int32_t rank = c->archive ? 0 : cynf_cfg_int(c, "lora_rank", 1, 0), n = s->d[s->rank - 1];
-    const cynf_tensor_id t = cynf_layer_weight(c, "kernel", s);
+    const cynf_tensor_id t = cynf_layer_weight(c, name, s);
     if (t < 0 || !rank)
         return t;
     cynf_shape left = *s;
     left.d[left.rank - 1] = rank;
-    const float *a = cynf_layer_data(c, "lora_kernel_a", &left), *b = cynf_layer_data(c, "lora_kernel_b", &(cynf_shape){2, {rank, n}});
+    const float *a = cynf_layer_data(c, lora_a, &left), *b = cynf_layer_data(c, lora_b, &(cynf_shape){2, {rank, n}});
     const double scale = cynf_cfg_number(c, "lora_alpha", rank) / rank;
     if (c->g->status)
         return CYNF_NO_TENSOR;
@@ -249,6 +287,8 @@ cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s)
         }
     return t;
 }
+
+cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s) { return cynf_layer_adapted(c, "kernel", s); }
 
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n)
 {
@@ -278,6 +318,57 @@ cynf_tensor_id cynf_channels_first(cynf_lower *c, cynf_tensor_id x)
     for (int i = 1; i < r; i++)
         perm[i] = i == 1 ? r - 1 : i - 1;
     return cynf_g_transpose(c->g, x, perm);
+}
+
+cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x)
+{
+    return cynf_g_unary(c->g, cynf_g_unary(c->g, x, CYNF_ACT_ABS, 0, 0, 0), CYNF_ACT_SIGN, 0, 0, 0);
+}
+
+cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q)
+{
+    return cynf_g_unary(c->g, cynf_g_unary(c->g, cynf_g_binary(c->g, CYNF_ELT_SUB, p, q), CYNF_ACT_SIGN, 0, 0, 0), CYNF_ACT_RELU, 0, 0, 0);
+}
+
+cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis)
+{
+    cynf_shape s = cynf_shape_of(c, x);
+    if (s.rank == CYNF_MAX_DIMS)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "more than %d dimensions are not supported", CYNF_MAX_DIMS);
+    memmove(s.d + axis + 1, s.d + axis, (size_t)(s.rank - axis) * sizeof *s.d);
+    s.d[axis] = 1;
+    s.rank++;
+    return cynf_g_reshape(c->g, x, &s);
+}
+
+cynf_tensor_id cynf_concat_all(cynf_lower *c, const cynf_tensor_id *x, int32_t n, int axis)
+{
+    cynf_tensor_id part[CYNF_MAX_NODE_INPUTS] = {x[0]};
+    int32_t k = 1;
+    for (int32_t i = 1; i < n; i++) {
+        if (k == CYNF_MAX_NODE_INPUTS) {
+            part[0] = cynf_g_concat(c->g, part, k, axis);
+            k = 1;
+        }
+        part[k++] = x[i];
+    }
+    return cynf_g_concat(c->g, part, k, axis);
+}
+
+cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begin, int32_t n)
+{
+    cynf_shape s = cynf_shape_of(c, x);
+    int32_t from[CYNF_MAX_DIMS] = {0};
+    s.d[axis] = n;
+    from[axis] = begin;
+    return cynf_g_slice(c->g, x, from, s.d, NULL);
+}
+
+cynf_tensor_id cynf_join_masks(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return cynf_g_binary(c->g, c->keras >= 3 ? CYNF_ELT_MAX : CYNF_ELT_MUL, a, b);
 }
 
 cynf_tensor_id cynf_scale_shift(cynf_lower *c, cynf_tensor_id x, const cynf_shape *s, const float *scale, const float *shift)
@@ -332,12 +423,12 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
-extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
+extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
     cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_wrapper[];
 
 const cynf_layer_class *cynf_layer_find(const char *name)
 {
-    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
+    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
         cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_wrapper};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const cynf_layer_class *k = families[i]; k->name; k++)
@@ -365,6 +456,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     if (!k || k->arity == CYNF_MANY_INPUTS || !cJSON_IsObject(config))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
+    const cynf_tensor_id no_mask = CYNF_NO_TENSOR;
+    cynf_tensor_id lost;
     cynf_lower inner = *c;
     inner.klass = k;
     inner.json = json;
@@ -372,6 +465,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     inner.weights = cynf_weights_of(c->file, json, 0);
     inner.in = &x;
     inner.n_in = 1;
+    inner.mask = &no_mask; /* the outer mask is of other steps */
+    inner.out_mask = &lost;
     inner.call = NULL;
     inner.n_out = 1;
     const cynf_tensor_id y = c->g->status ? CYNF_NO_TENSOR : k->lower(&inner);

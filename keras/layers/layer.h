@@ -49,6 +49,15 @@ bool cynf_layer_keeps_mask(const char *klass);
 /** Runs the layer described by json ({"class_name", "config"}) inside the call c, on x: wrappers, activations given as layers. */
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x);
 
+/** Whether the call has an argument at that position (Keras 3, from 0) or by that name; null counts as none. */
+const cJSON *cynf_call_arg(const cynf_lower *c, int position, const char *name);
+/** The index in c->in of the tensor that this argument is; before Keras 3 only the leading ones have positions. -1: none. */
+int32_t cynf_call_input(const cynf_lower *c, int position, const char *name);
+/** The index in c->in of the tensor that this JSON node of the call names, or -1. */
+int32_t cynf_call_tensor(const cynf_lower *c, const cJSON *json);
+/** Stores output i > 0, if anyone wants it. */
+void cynf_set_output(cynf_lower *c, int32_t i, cynf_tensor_id t);
+
 /* ---- config ------------------------------------------------------------------------------------------------------------- */
 
 #define CYNF_REQUIRED INT32_MIN
@@ -78,7 +87,9 @@ cynf_padding cynf_cfg_padding(cynf_lower *c, bool causal);
 const float *cynf_layer_data(cynf_lower *c, const char *names, const cynf_shape *s);
 /** The same as a constant of the graph. */
 cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_shape *s);
-/** "kernel" of shape [..., n], with the low-rank update that enable_lora() keeps apart added. */
+/** A weight of shape [..., n] with the low-rank update that enable_lora() keeps apart added. */
+cynf_tensor_id cynf_layer_adapted(cynf_lower *c, const char *name, const cynf_shape *s);
+/** The same for "kernel". */
 cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s);
 /** The bias of n elements when use_bias says so, else CYNF_NO_TENSOR. */
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n);
@@ -91,6 +102,21 @@ cynf_tensor_id cynf_channels_last(cynf_lower *c, cynf_tensor_id x);
 cynf_tensor_id cynf_channels_first(cynf_lower *c, cynf_tensor_id x);
 /** x scale + shift in single precision constants of shape s. */
 cynf_tensor_id cynf_scale_shift(cynf_lower *c, cynf_tensor_id x, const cynf_shape *s, const float *scale, const float *shift);
+/** 1 where the real number x is not 0, else 0; 1 where p > q, else 0. */
+cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x);
+cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q);
+/** For every whole number of x a row of n elements: 1 at its index, else 0. */
+cynf_tensor_id cynf_one_hot(cynf_lower *c, cynf_tensor_id x, int32_t n);
+/** x with one axis more, of size 1, before the given one. */
+cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis);
+/** Any number of tensors. */
+cynf_tensor_id cynf_concat_all(cynf_lower *c, const cynf_tensor_id *x, int32_t n, int axis);
+/** One index of an axis, or the n indices from begin. */
+cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begin, int32_t n);
+/** The mask for a sum or product of several tensors: who takes part says Keras' version. */
+cynf_tensor_id cynf_join_masks(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b);
+/** Sum over products by an equation like "abc,cd->abd", ellipses included; keras.ops.einsum of two operands. */
+cynf_tensor_id cynf_einsum(cynf_lower *c, const char *equation, cynf_tensor_id a, cynf_tensor_id b);
 /** The activation of a config value: a name, a function object or a layer object; NULL: linear. */
 cynf_tensor_id cynf_activate(cynf_lower *c, cynf_tensor_id x, const cJSON *activation);
 /** Whether that activation works element by element. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Layers of several inputs. */
+#include <stdlib.h>
+
 #include "keras/layers/layer.h"
 
 /* Keras gives inputs of lower rank new axes right after the batch, unlike NumPy, which gives them before it. */
@@ -19,6 +21,8 @@ static cynf_tensor_id fold(cynf_lower *c, cynf_elt_kind kind)
     for (int32_t i = 0; i < c->n_in; i++)
         rank = cynf_shape_of(c, c->in[i]).rank > rank ? cynf_shape_of(c, c->in[i]).rank : rank;
     cynf_tensor_id y = raise_rank(c, c->in[0], rank);
+    for (int32_t i = 0; i < c->n_in; i++)
+        *c->out_mask = cynf_join_masks(c, *c->out_mask, c->mask[i]);
     for (int32_t i = 1; i < c->n_in; i++)
         y = cynf_g_binary(c->g, kind, y, raise_rank(c, c->in[i], rank));
     return y;
@@ -39,22 +43,39 @@ static cynf_tensor_id average(cynf_lower *c)
     return cynf_g_unary(c->g, fold(c, CYNF_ELT_ADD), CYNF_ACT_AFFINE, 1.f / (float)c->n_in, 0, 0);
 }
 
+/* Along the steps the masks are joined, too; along another axis a step counts if any of its parts (before Keras 3: all of them) do. */
+static void concatenate_masks(cynf_lower *c, int axis)
+{
+    bool any = false, all = true;
+    for (int32_t i = 0; i < c->n_in; i++) {
+        any |= c->mask[i] >= 0;
+        all &= c->mask[i] >= 0;
+    }
+    if (!any || (!all && c->keras >= 3 && axis != 1)) /* a part without mask counts everywhere */
+        return;
+    cynf_tensor_id *part = malloc((size_t)c->n_in * sizeof *part);
+    if (!part) {
+        cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+        return;
+    }
+    cynf_tensor_id y = CYNF_NO_TENSOR;
+    for (int32_t i = 0; i < c->n_in; i++) {
+        const cynf_shape s = cynf_shape_of(c, c->in[i]), steps = {2, {s.d[0], s.d[1]}};
+        part[i] = c->mask[i] < 0 && axis == 1 ? cynf_g_unary(c->g, cynf_g_const(c->g, &steps, NULL), CYNF_ACT_AFFINE, 0, 1, 0) : c->mask[i];
+        y = cynf_join_masks(c, y, part[i]);
+    }
+    *c->out_mask = axis == 1 ? cynf_concat_all(c, part, c->n_in, 1) : y;
+    free(part);
+}
+
 static cynf_tensor_id concatenate(cynf_lower *c)
 {
     int32_t axis = cynf_cfg_int(c, "axis|concat_axis", -CYNF_MAX_DIMS, -1);
     axis += axis < 0 ? cynf_shape_of(c, c->in[0]).rank : 0;
     if (axis == 0)
         c->g->batch_mixed = true;
-    cynf_tensor_id part[CYNF_MAX_NODE_INPUTS] = {c->in[0]};
-    int32_t n = 1;
-    for (int32_t i = 1; i < c->n_in; i++) {
-        if (n == CYNF_MAX_NODE_INPUTS) {
-            part[0] = cynf_g_concat(c->g, part, n, axis);
-            n = 1;
-        }
-        part[n++] = c->in[i];
-    }
-    return cynf_g_concat(c->g, part, n, axis);
+    concatenate_masks(c, axis);
+    return cynf_concat_all(c, c->in, c->n_in, axis);
 }
 
 /* x / sqrt(max(sum x^2, 1e-12)) along an axis */

@@ -97,7 +97,19 @@ static cynf_tensor_id avg3d(cynf_lower *c) { return window(c, 3, CYNF_POOL_AVG);
 static cynf_tensor_id global_max1d(cynf_lower *c) { return global(c, 1, CYNF_REDUCE_MAX); }
 static cynf_tensor_id global_max2d(cynf_lower *c) { return global(c, 2, CYNF_REDUCE_MAX); }
 static cynf_tensor_id global_max3d(cynf_lower *c) { return global(c, 3, CYNF_REDUCE_MAX); }
-static cynf_tensor_id global_avg1d(cynf_lower *c) { return global(c, 1, CYNF_REDUCE_MEAN); }
+/* The mean over the steps that the mask keeps. */
+static cynf_tensor_id global_avg1d(cynf_lower *c)
+{
+    const int32_t given = cynf_call_input(c, -1, "mask");
+    const cynf_tensor_id mask = given >= 0 ? cynf_nonzero(c, c->in[given]) : c->mask[0];
+    if (mask < 0 || cynf_shape_of(c, c->in[0]).rank != 3)
+        return global(c, 1, CYNF_REDUCE_MEAN);
+    const int axis = cynf_cfg_channels_first(c) ? 2 : 1;
+    const bool keep = cynf_cfg_bool(c, "keepdims", false);
+    const cynf_tensor_id m = cynf_expand(c, mask, 3 - axis), x = cynf_g_binary(c->g, CYNF_ELT_MUL, c->in[0], m);
+    return cynf_g_binary(c->g, CYNF_ELT_DIV, cynf_g_reduce(c->g, x, CYNF_REDUCE_SUM, 1u << axis, keep), cynf_g_reduce(c->g, m, CYNF_REDUCE_SUM, 1u << axis, keep));
+}
+
 static cynf_tensor_id global_avg2d(cynf_lower *c) { return global(c, 2, CYNF_REDUCE_MEAN); }
 static cynf_tensor_id global_avg3d(cynf_lower *c) { return global(c, 3, CYNF_REDUCE_MEAN); }
 static cynf_tensor_id adaptive_max1d(cynf_lower *c) { return adaptive(c, 1, CYNF_POOL_MAX); }
@@ -117,7 +129,7 @@ const cynf_layer_class cynf_layers_pool[] = {
     {"GlobalMaxPooling1D", global_max1d, CYNF_ONE_INPUT},
     {"GlobalMaxPooling2D", global_max2d, CYNF_ONE_INPUT},
     {"GlobalMaxPooling3D", global_max3d, CYNF_ONE_INPUT},
-    {"GlobalAveragePooling1D", global_avg1d, CYNF_ONE_INPUT},
+    {"GlobalAveragePooling1D", global_avg1d, CYNF_ANY_CALL},
     {"GlobalAveragePooling2D", global_avg2d, CYNF_ONE_INPUT},
     {"GlobalAveragePooling3D", global_avg3d, CYNF_ONE_INPUT},
     {"AdaptiveMaxPooling1D", adaptive_max1d, CYNF_ONE_INPUT},

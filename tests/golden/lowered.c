@@ -83,7 +83,7 @@ void *lowered_from_floats(const float *x, size_t n, cynf_dtype t)
         switch (t) {
 #define X(dtype, T) \
     case dtype: { \
-        const T v = (T)x[i]; \
+        const T v = dtype == CYNF_BOOL ? (T)(x[i] != 0) : (T)x[i]; \
         memcpy(y + i * sizeof v, &v, sizeof v); \
         break; \
     }
