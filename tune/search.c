@@ -10,6 +10,8 @@
 #include "tune/search.h"
 
 #define PROBLEM_SHARE 0.8        /* of the time limit and of the progress bar: problems; the rest: finals */
+#define PROBLEM_SECONDS 2        /* at most, a race of kernels, and a tenth of that at least; a patient one: fifteen times as long */
+#define ALL_PROBLEMS_SECONDS 75  /* of races of kernels that are not patient, about */
 #define FINAL_SECONDS 10         /* at most, a race of whole models */
 #define PROFILE_ROUNDS 20
 #define RUNNER_UP 1.15           /* slower ones are not tried again in the whole model */
@@ -192,7 +194,9 @@ static cynf_status measure_all(search *s)
         done += sqrt(e->modelled);
         if (cJSON_GetObjectItemCaseSensitive(s->kernels, e->signature))
             continue;
-        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + (s->o->effort == CYNF_EFFORT_PATIENT ? 30 : 2));
+        const double share = ALL_PROBLEMS_SECONDS * sqrt(e->modelled) / total;
+        const double allowed = s->o->effort == CYNF_EFFORT_PATIENT ? 15 * PROBLEM_SECONDS : fmin(PROBLEM_SECONDS, fmax(PROBLEM_SECONDS * 0.1, share));
+        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + allowed);
         cJSON *found = cynf_measure_problem(&s->m, &e->problem, &e->raw);
         if (!found) {
             snprintf(s->why, s->cap, "layer \"%s\": out of memory while its kernels were measured", e->layer ? e->layer : "?");

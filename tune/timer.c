@@ -118,7 +118,7 @@ int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, dou
             if (in[i])
                 c[i].sample[round] = sample(fn, ctx, i, c[i].calls);
         }
-        if (cynf_now() > deadline && round > 0)
+        if (cynf_now() > deadline && round + spoiled > 0)
             break;
         /* The clock changed before or within the round; but a machine that never settles has to be timed as it is. */
         if ((slow || probe_seconds(t) > 1.02 * t->best) && spoiled < rounds) {
