@@ -26,7 +26,7 @@ void cynf_text_free(cynf_text *t);
 typedef enum cynf_gen_key { /* KEY stands as @KEY@ in the templates */
 #define CYNF_GEN_KEYS(X) \
     X(ID) X(UPPER) X(VERSION) X(COMMAND) X(SUMMARY) X(HASHES) X(MODE) X(ABI) X(PORTS) X(CONSTANTS) X(ISA) X(LAYERS) X(INFO) X(TABLE) X(DECLARE) X(OBJECTS) \
-    X(RULES) X(FLAGS) X(PYTHON_PORTS) X(SELFTEST_PORTS) X(DATA) X(SYMBOL) X(ISA_ENUM)
+    X(RULES) X(OPTIMISATION) X(PYTHON_PORTS) X(SELFTEST_PORTS) X(DATA) X(SYMBOL) X(ISA_ENUM)
 #define X(key) CYNF_KEY_##key,
     CYNF_GEN_KEYS(X)
 #undef X

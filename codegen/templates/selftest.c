@@ -2,10 +2,12 @@
 /*
  * Runs @ID@ on the inputs in @ID@_data.bin and compares with the outputs there, which the library's executor gave when this folder was
  * made. The file is the inputs in order, then the outputs, in their declared types, each row-major and padded to 64 bytes; so Keras can be
- * asked the same. Allowed: |y - reference| <= 1e-5 max(max |reference|, 0.01) + 1e-4 |reference| (another compiler or instruction set rounds
- * differently; the same ones give the same bits).
+ * asked the same. Allowed: |y - reference| <= 1e-5 max(max |reference|, 0.01) + 1e-4 |reference|, for float16 and bfloat16 2^-9 and 2^-6
+ * |reference| (another compiler or instruction set rounds differently; the same ones give the same bits).
  */
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +24,47 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Largest share of the allowed error; NaN only where the reference is NaN. Other types than float32 must be equal. */
+/* Element i of a floating-point port. */
+static double element(const char *dtype, const void *data, size_t i)
+{
+    const unsigned char *at = data;
+    uint16_t half;
+    if (!strcmp(dtype, "float32"))
+        return (double)((const float *)data)[i];
+    if (!strcmp(dtype, "float64"))
+        return ((const double *)data)[i];
+    memcpy(&half, at + i * sizeof half, sizeof half);
+    if (!strcmp(dtype, "bfloat16")) {
+        const uint32_t bits = (uint32_t)half << 16;
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        return (double)v;
+    }
+    const int exponent = half >> 10 & 31, fraction = half & 1023;
+    const double v = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY) : exponent ? ldexp(fraction + 1024, exponent - 25) : ldexp(fraction, -24);
+    return half >> 15 ? -v : v;
+}
+
+/* Largest share of the allowed error; NaN only where the reference is NaN. Other types than floating point must be equal. */
 static double judge(const cynf_model_port *port, const void *got, const void *reference)
 {
-    if (strcmp(port->dtype, "float32"))
-        return memcmp(got, reference, port->bytes) ? INFINITY : 0;
-    const float *y = got, *r = reference;
-    const size_t n = port->bytes / sizeof *y;
+    const char *type = strstr(port->dtype, "float");
+    if (!type)
+        return memcmp(got, reference, port->bytes) ? (double)INFINITY : 0;
+    const bool narrow = !strcmp(type, "float16");
+    const size_t n = port->bytes / (narrow ? 2 : !strcmp(type, "float32") ? 4 : 8);
+    const double relative = !narrow ? 1e-4 : type == port->dtype ? 0x1p-9 : 0x1p-6;
     double largest = 0.01, worst = 0;
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(r[i]))
-            largest = fmax(largest, fabs((double)r[i]));
     for (size_t i = 0; i < n; i++) {
-        const double share = y[i] == r[i] || (isnan(y[i]) && isnan(r[i])) ? 0 : fabs((double)y[i] - (double)r[i]) / (1e-5 * largest + 1e-4 * fabs((double)r[i]));
+        const double r = element(port->dtype, reference, i);
+        if (isfinite(r))
+            largest = fmax(largest, fabs(r));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const double y = element(port->dtype, got, i), r = element(port->dtype, reference, i);
+        const double share = y == r || (isnan(y) && isnan(r)) ? 0 : fabs(y - r) / (1e-5 * largest + relative * fabs(r));
         if (!(share <= worst))
-            worst = isnan(share) ? INFINITY : share;
+            worst = isnan(share) ? (double)INFINITY : share;
     }
     return worst;
 }
