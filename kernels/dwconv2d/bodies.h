@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of every algorithm of dwconv2d; included by arch/<isa>/dwconv2d.c after simd.h. */
 #include "kernels/dwconv2d/direct.h"
+#include "kernels/dwconv2d/im2col.h"
 #include "kernels/dwconv2d/rows.h"
 
 #define CYNF_ALGO(op, algo) extern const cynf_algo cynf_##op##_##algo;
@@ -8,3 +9,4 @@
 #undef CYNF_ALGO
 
 #include "kernels/dwconv2d/fft.h"
+#include "kernels/dwconv2d/winograd.h"

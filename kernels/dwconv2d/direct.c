@@ -10,12 +10,12 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_dw_units(g, t.v, cynf_dw_direct_rows(g), CYNF_DW_DIRECT_COLS);
 }
 
-/* Every multiply-add loads its input; a weight is loaded once for mr of them, and a row that mr does not divide has slower pixels. */
-static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+/* Every multiply-add loads its input, from an address of its own; the tiles of a row are of mr, 2 and 1 pixels, and each asks which taps it has. */
+double cynf_dw_direct_cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_dwconv2d *g = geometry;
-    const double rest = g->ow % t.mr, share = 0.75 * t.mr / (t.mr + 1) * g->ow / (g->ow + rest);
-    return cynf_dw_cost(g, t, isa, m, share);
+    const int rest = g->ow % t.mr, tiles = g->ow / t.mr + CYNF_CEIL_DIV(rest, 2);
+    return cynf_dw_cost(g, t, isa, m, 0.48, (double)g->oh * tiles, 90);
 }
 
 const cynf_algo cynf_dwconv2d_direct = {
@@ -26,5 +26,5 @@ const cynf_algo cynf_dwconv2d_direct = {
     .units = units,
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
-    .cost = cost,
+    .cost = cynf_dw_direct_cost,
 };

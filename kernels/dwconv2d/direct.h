@@ -12,11 +12,10 @@
 /** The first tap t with i + t*d >= 0. */
 static CYNF_INLINE int cynf_dw_first_tap(int i, int d) { return i < 0 ? CYNF_CEIL_DIV(-i, d) : 0; }
 
-/** One past the last of k taps with i + t*d < in. */
+/** One past the last of k taps with i + t*d < in; most tiles have them all, and need no division to know it. */
 static CYNF_INLINE int cynf_dw_end_tap(int i, int d, int in, int k)
 {
-    const int t = i < in ? CYNF_CEIL_DIV(in - i, d) : 0;
-    return t < k ? t : k;
+    return i + (k - 1) * d < in ? k : i < in ? CYNF_CEIL_DIV(in - i, d) : 0;
 }
 
 /** Pixels ox .. ox + p - 1 of row oy. x: the image at the block's first input channel; y and r: pixel ox. */
@@ -28,6 +27,7 @@ static CYNF_INLINE void cynf_dw_direct_pixels(const cynf_dwconv2d *g, const cynf
     /* Taps that some pixel has, and those that all have. */
     const int x0 = cynf_dw_first_tap(last, g->dw), x1 = cynf_dw_end_tap(ix, g->dw, g->w, g->kw);
     const int all0 = cynf_dw_first_tap(ix, g->dw), all1 = cynf_dw_end_tap(last, g->dw, g->w, g->kw);
+    const ptrdiff_t step = (ptrdiff_t)g->sw * g->x.ps; /* from pixel to pixel: with one product less an address */
     vf acc[CYNF_DW_FINISH_MAX];
 #pragma GCC unroll 8
     for (int i = 0; i < p; i++)
@@ -38,15 +38,16 @@ static CYNF_INLINE void cynf_dw_direct_pixels(const cynf_dwconv2d *g, const cynf
         for (int kx = x0; kx < x1; kx++) {
             const vf wk = vf_load(wr + kx * VL);
             const int at = ix + kx * g->dw;
+            const float *const first = row + (ptrdiff_t)at * g->x.ps;
             if (kx >= all0 && kx < all1) {
 #pragma GCC unroll 8
                 for (int i = 0; i < p; i++)
-                    acc[i] = vf_fma(cynf_dw_load(row + (ptrdiff_t)(at + i * g->sw) * g->x.ps, spread, n), wk, acc[i]);
+                    acc[i] = vf_fma(cynf_dw_load(first + i * step, spread, n), wk, acc[i]);
             } else {
 #pragma GCC unroll 8
                 for (int i = 0; i < p; i++)
                     if (at + i * g->sw >= 0 && at + i * g->sw < g->w)
-                        acc[i] = vf_fma(cynf_dw_load(row + (ptrdiff_t)(at + i * g->sw) * g->x.ps, spread, n), wk, acc[i]);
+                        acc[i] = vf_fma(cynf_dw_load(first + i * step, spread, n), wk, acc[i]);
             }
         }
     }

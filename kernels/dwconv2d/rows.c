@@ -11,12 +11,18 @@ static size_t units(const void *geometry, cynf_tile t, int stage)
     return cynf_dw_units(g, t.v, CYNF_DW_ROWS_BAND, g->ow);
 }
 
-/* A step loads (rows - 1)*s + k inputs for rows*k*k/s multiply-adds; what one row saves of that, each further one saves again. */
-static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+/*
+ * A step loads (rows - 1)*s + k inputs for rows*k*k/s multiply-adds; what one row saves of that, each further one saves again. With 16 registers the taps of
+ * a column do not stay in them. What is left of the channels is direct's.
+ */
+double cynf_dw_rows_cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_dwconv2d *g = geometry;
-    const double rows = g->oh < t.mr ? g->oh : t.mr;
-    return cynf_dw_cost(g, t, isa, m, 0.9 * rows / (rows + 0.6));
+    const bool many = t.v >= 16 || isa == CYNF_ISA_NEON;
+    const int waiting = CYNF_CEIL_DIV(g->kh, g->sh), fit = (many ? 31 : 15) / waiting - 1, most = fit < 1 ? 1 : fit < t.mr ? fit : t.mr, rows = g->oh < most ? g->oh : most;
+    const double share = (many ? 0.9 : 0.6) * rows / (rows + 0.6), steps = (double)CYNF_CEIL_DIV(g->oh, rows) * (g->ow + waiting - 1);
+    const double full = (double)(g->c / t.v) / cynf_dw_blocks(g, t.v);
+    return full * cynf_dw_cost(g, t, isa, m, share, steps, 10) + (1 - full) * cynf_dw_direct_cost(g, t, isa, m);
 }
 
 const cynf_algo cynf_dwconv2d_rows = {
@@ -27,5 +33,5 @@ const cynf_algo cynf_dwconv2d_rows = {
     .units = units,
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
-    .cost = cost,
+    .cost = cynf_dw_rows_cost,
 };

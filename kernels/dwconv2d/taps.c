@@ -23,12 +23,13 @@ void cynf_dw_pack(const void *geometry, cynf_tile t, const cynf_weights *w, void
     }
 }
 
-double cynf_dw_cost(const cynf_dwconv2d *g, cynf_tile t, cynf_isa isa, const cynf_machine *m, double share)
+double cynf_dw_cost(const cynf_dwconv2d *g, cynf_tile t, cynf_isa isa, const cynf_machine *m, double share, double steps, double scalar)
 {
     const double lanes = (double)cynf_dw_blocks(g, t.v) * t.v, outputs = (double)g->n * g->oh * g->ow * lanes;
     const double fma = cynf_geometry_flops(CYNF_OP_DWCONV2D, g) * lanes / ((double)g->c * g->mult) / (share * m->gflops[isa]);
+    const double around = steps * (double)g->n * cynf_dw_blocks(g, t.v) * scalar / m->gflops[CYNF_ISA_SCALAR], compute = fma + around;
     const double bytes = sizeof(float) * ((double)g->n * g->h * g->w * g->c + outputs);
     const int level = bytes < (double)m->cache_bytes[0] ? 0 : bytes < (double)m->cache_bytes[1] ? 1 : bytes < (double)m->cache_bytes[2] ? 2 : 3;
     const double memory = bytes / m->gbps[level];
-    return 1e-9 * (fma > memory ? fma : memory);
+    return 1e-9 * (compute > memory ? compute : memory);
 }

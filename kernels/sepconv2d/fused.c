@@ -50,7 +50,9 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const cynf_sepconv2d *g = geometry;
     const int bands = cynf_sep_bands(g);
     const cynf_conv2d p = cynf_sep_pointwise(g, CYNF_CEIL_DIV(g->dw.oh, bands));
-    return cynf_dw_cost(&g->dw, t, isa, m, cynf_dw_rows_fit(&g->dw) ? 0.7 : 0.45) + (double)g->dw.n * bands * cynf_conv2d_direct.cost(&p, t, isa, m);
+    const cynf_tile dt = {t.v, CYNF_DW_ROWS_MAX, 1};
+    const double depthwise = (cynf_dw_rows_fit(&g->dw) ? cynf_dw_rows_cost : cynf_dw_direct_cost)(&g->dw, dt, isa, m);
+    return depthwise + (double)g->dw.n * bands * cynf_conv2d_direct.cost(&p, t, isa, m);
 }
 
 const cynf_algo cynf_sepconv2d_fused = {
