@@ -40,9 +40,17 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes};
-        s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
-        if (!s && (s = cynf_graph_optimise(net->graph)))
-            snprintf(message, message_bytes, "%s: %s", path, net->graph->error);
+        if (cynf_has_math(o->math)) {
+            s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
+        } else {
+            s = CYNF_EUNSUPPORTED;
+            snprintf(message, message_bytes, "%s: its functions shall be SLEEF's, and this build has no SLEEF; build with libsleef-dev, or use the polynomials", path);
+        }
+        if (!s) {
+            net->graph->math = o->math;
+            if ((s = cynf_graph_optimise(net->graph)))
+                snprintf(message, message_bytes, "%s: %s", path, net->graph->error);
+        }
         if (!s) {
             net->in = ports(net->graph, net->graph->in, net->graph->n_in);
             net->out = ports(net->graph, net->graph->out, net->graph->n_out);

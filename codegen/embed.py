@@ -3,7 +3,8 @@
 """Embeds every source that a generated model may need, and the templates, in one assembly file: a sorted table of path, start, end.
 
 usage: embed.py ROOT OUT.S DEPFILE
-Folders are listed here rather than in meson.build, so that a new kernel needs no line there; the depfile names the folders too.
+Folders are listed here rather than in meson.build, so that a new kernel needs no line there; the depfile names the folders too. A model needs no
+library: what SLEEF is called by stays out.
 """
 import os
 import sys
@@ -18,6 +19,8 @@ def main(root, out, depfile):
             folders.append(folder)
             here = os.path.relpath(folder, root)
             every = here.startswith('codegen')
+            if here == 'kernels/sleef':
+                continue
             paths += [os.path.join(here, n) for n in names if not n.startswith('.') and (every or n.endswith(('.h', '.c', '.inc', '.S')))]
     paths.sort(key=os.fsencode)
     text = ['/* Made by codegen/embed.py. */', '.section .rodata']

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "graph/graph_internal.h"
+#include "kernels/kernel.h"
 
 static cynf_shape shape(const cynf_graph *g, cynf_tensor_id t) { return g->t[t].shape; }
 
@@ -282,7 +283,7 @@ static bool fold_activation(cynf_graph *g, int j)
         replace(g, n->out, n->in[0]);
         return n->dead = true;
     }
-    if (!p || !has_epilogue(p) || !linear(p) || uses(g, n->in[0]) != 1)
+    if (!p || !has_epilogue(p) || !linear(p) || uses(g, n->in[0]) != 1 || (g->math == CYNF_MATH_SLEEF && cynf_act_transcendental(n->e.act)))
         return false;
     const int32_t residual = p->e.residual;
     p->e = n->e;

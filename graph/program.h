@@ -52,6 +52,7 @@ typedef struct cynf_build_options {
     const cynf_decisions *decisions; /**< NULL: defaults */
     const char *force;               /**< substrings of kernel names, comma-separated: a candidate that matches wins where it applies */
     int64_t max_arena_bytes;         /**< 0: no limit; a program over it gives CYNF_ENOMEM */
+    cynf_math math;                  /**< SLEEF's kernels are taken where they apply, or never, whatever choose says */
 } cynf_build_options;
 
 typedef struct cynf_program {

@@ -84,9 +84,9 @@ static const cynf_kernel *choose(cynf_builder *b, const cynf_problem *p, int32_t
     }
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
-    if (k && (k->algo->op != p->op || !cynf_kernel_supports(k, &p->u)))
+    if (k && (k->algo->op != p->op || !cynf_kernel_supports(k, &p->u) || (k->algo->sleef && b->o->math != CYNF_MATH_SLEEF)))
         k = NULL;
-    return k ? k : cynf_auto(p->op, &p->u, b->machine);
+    return k ? k : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
 }
 
 /* Where tensor t lies, relative to its buffer; constants are copied into the program. */

@@ -45,6 +45,7 @@ typedef struct cynf_algo {
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
      *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|. */
     double (*error)(const void *g, cynf_tile t);
+    bool sleef; /**< made of SLEEF's functions: a candidate only of cynf_auto_math() */
 } cynf_algo;
 
 struct cynf_kernel {
@@ -54,6 +55,12 @@ struct cynf_kernel {
     cynf_tile tile;
     cynf_run_fn *run;
 };
+
+/** As cynf_auto(); with CYNF_MATH_SLEEF the cheapest of SLEEF's kernels, where one supports g. */
+const cynf_kernel *cynf_auto_math(cynf_op op, const void *g, const cynf_machine *m, cynf_math math);
+
+/** Whether act is made of exp, log, tanh, erf, sin or cos. */
+bool cynf_act_transcendental(int32_t act);
 
 /** The workspace of thread id within a: behind the shared part. */
 static CYNF_INLINE void *cynf_private(const cynf_args *a, size_t shared_bytes, size_t private_bytes, int thread)

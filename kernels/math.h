@@ -3,12 +3,16 @@
  * exp, log, tanh, erf, sin ... over the vocabulary: short polynomials, a few ulp everywhere, right at infinities, NaN and denormals;
  * include after simd.h. Range reductions after Cody and Waite, "Software Manual for the Elementary Functions" (1980), with constants short
  * enough to be exact without FMA; polynomials are minimax fits on the reduced range, their coefficients rounded to float one after the other.
- * Largest errors over all floats, with FMA and without: see tests/kernels/math_test.c.
+ * Largest errors over all floats, with FMA and without: see tests/kernels/math_test.c. With CYNF_MATH_SLEEF the names are SLEEF's functions instead.
  */
 #ifndef CYNF_MATH_H
 #define CYNF_MATH_H
 
 #include "kernels/kernel.h"
+
+#ifdef CYNF_MATH_SLEEF
+#include "kernels/sleef/math.h"
+#else
 
 #define CYNF_LN2_HI 0x1.63p-1f /* 9 bits: n * LN2_HI is exact */
 #define CYNF_LN2_LO -0x1.bd0106p-13f
@@ -116,22 +120,6 @@ static CYNF_INLINE vf vf_tanh(vf x)
     return vf_with_sign(vf_div(m, vf_add(m, vf_set1(2))), x);
 }
 
-/** exp(-|x|) never overflows, and neither sign loses small results. */
-static CYNF_INLINE vf vf_sigmoid(vf x)
-{
-    const vf one = vf_set1(1), e = vf_exp(vf_neg(vf_abs(x)));
-    return vf_div(vf_sel(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
-}
-
-/** log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
-static CYNF_INLINE vf vf_softplus(vf x)
-{
-    const vf e = vf_exp(vf_neg(vf_abs(x)));
-    /* Below 2^-25 the logarithm is its argument, and denormals stay what they are. */
-    const vf l = vf_sel(vf_lt(e, vf_set1(0x1p-25f)), e, vf_log1p_finite(e));
-    return vf_add(vf_max(vf_zero(), x), l);
-}
-
 /** |x| < 15/16: x + x P(x^2); above: 1 - exp(-t - t P(t)), which is 1 from 4 on. */
 static CYNF_INLINE vf vf_erf(vf x)
 {
@@ -215,5 +203,23 @@ static CYNF_INLINE vf vf_sin_shifted(vf x, int quarter)
 
 static CYNF_INLINE vf vf_sin(vf x) { return vf_sin_shifted(x, 0); }
 static CYNF_INLINE vf vf_cos(vf x) { return vf_sin_shifted(x, 1); }
+
+#endif
+
+/** exp(-|x|) never overflows, and neither sign loses small results. */
+static CYNF_INLINE vf vf_sigmoid(vf x)
+{
+    const vf one = vf_set1(1), e = vf_exp(vf_neg(vf_abs(x)));
+    return vf_div(vf_sel(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
+}
+
+/** log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
+static CYNF_INLINE vf vf_softplus(vf x)
+{
+    const vf e = vf_exp(vf_neg(vf_abs(x)));
+    /* Below 2^-25 the logarithm is its argument, and denormals stay what they are. */
+    const vf l = vf_sel(vf_lt(e, vf_set1(0x1p-25f)), e, vf_log1p_finite(e));
+    return vf_add(vf_max(vf_zero(), x), l);
+}
 
 #endif

@@ -84,14 +84,30 @@ bool cynf_kernel_supports(const cynf_kernel *k, const void *g)
     return (cynf_cpu_isas() >> k->isa & 1) && k->algo->supports(g, k->tile);
 }
 
-size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
+bool cynf_has_math(cynf_math math)
+{
+    return math == CYNF_MATH_POLY || (math == CYNF_MATH_SLEEF && CYNF_HAVE_SLEEF);
+}
+
+bool cynf_act_transcendental(int32_t act)
+{
+    switch ((cynf_act)act) {
+    case CYNF_ACT_ELU: case CYNF_ACT_SELU: case CYNF_ACT_CELU: case CYNF_ACT_EXP: case CYNF_ACT_SIGMOID: case CYNF_ACT_TANH: case CYNF_ACT_SOFTPLUS:
+    case CYNF_ACT_SILU: case CYNF_ACT_GELU: case CYNF_ACT_GELU_TANH: case CYNF_ACT_MISH: case CYNF_ACT_LOG_SIGMOID: case CYNF_ACT_TANH_SHRINK:
+    case CYNF_ACT_LOG: case CYNF_ACT_LOG1P: case CYNF_ACT_EXPM1: case CYNF_ACT_ERF: case CYNF_ACT_SIN: case CYNF_ACT_COS: return true;
+    default: return false;
+    }
+}
+
+/* Candidates of one make. */
+static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool sleef, const cynf_kernel **out, size_t cap)
 {
     size_t n = 0, kept = 0;
     if (!cynf_geometry_valid(op, g, NULL))
         return 0;
     for (const cynf_kernel *const *t = tables[op]; *t; t++)
         for (const cynf_kernel *k = *t; k->name; k++) {
-            if (!cynf_kernel_supports(k, g))
+            if (k->algo->sleef != sleef || !cynf_kernel_supports(k, g))
                 continue;
             n++;
             if (!cap)
@@ -109,6 +125,17 @@ size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const c
             out[i] = k;
         }
     return n;
+}
+
+size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
+{
+    return candidates(op, g, m, false, out, cap);
+}
+
+const cynf_kernel *cynf_auto_math(cynf_op op, const void *g, const cynf_machine *m, cynf_math math)
+{
+    const cynf_kernel *k;
+    return math == CYNF_MATH_SLEEF && candidates(op, g, m, true, &k, 1) ? k : cynf_auto(op, g, m);
 }
 
 const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m)

@@ -79,6 +79,7 @@ esac
 for isa in $isas; do
     step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
 done
+step 'goldens of this repository, by SLEEF' "$out/gcc/tests/golden/run-goldens" -f sleef -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, generated: every third, the same bits' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 3 \
     -s tests/golden/supported.txt tests/golden/data
 

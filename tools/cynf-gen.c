@@ -151,7 +151,7 @@ int main(int argc, char **argv)
 
     work w = {.nodes = 1};
     cynf_progress_begin(&w.bar, stderr);
-    cynf_graph *g = tool_load(a.model, a.weights, a.batch);
+    cynf_graph *g = tool_load(a.model, a.weights, a.batch, CYNF_MATH_POLY);
     w.nodes = g->n_node;
     show(&w, LOADED, "loaded");
     cynf_build_options build = {.threads = a.threads, .force = a.kernel};

@@ -89,7 +89,7 @@ static void put(const char *text, FILE *out)
 
 static int race(const arguments *a, FILE *out)
 {
-    cynf_graph *g = tool_load(a->model, a->weights, a->batch);
+    cynf_graph *g = tool_load(a->model, a->weights, a->batch, CYNF_MATH_POLY);
     cynf_entrant e[32] = {{0}};
     for (int i = 0; i < a->n; i++) {
         cynf_build_options o = {.threads = a->threads};

@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
     {"plan", 'p', "FILE", 0, "plan of cynf-tune; without it the cost model decides", 0},
     {"input", 'i', "A.npy [B.npy ...]", 0, "one array an input, in the model's order; the first dimension is the samples", 0},
     {"out", 'o', "Y.npy [Z.npy ...]", 0, "one array an output", 0},
+    {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
     {"repeat", 'r', "N", 0, "runs that --profile takes the fastest of, layer by layer (20)", 0},
@@ -28,6 +29,7 @@ typedef struct arguments {
     const char *input[MAX_PORTS], *output[MAX_PORTS];
     int n_input, n_output, threads, repeat;
     bool profile, to_output;
+    cynf_math math;
 } arguments;
 
 static void add(struct argp_state *state, const char **list, int *n, const char *path)
@@ -62,6 +64,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
         add(state, a->output, &a->n_output, text);
         break;
     case 't': a->threads = number(state, text); break;
+    case 'f':
+        a->math = strcmp(text, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF;
+        if ((strcmp(text, "poly") && strcmp(text, "sleef")) || !cynf_has_math(a->math))
+            argp_error(state, "--math: expected poly%s, found \"%s\"", cynf_has_math(CYNF_MATH_SLEEF) ? " or sleef" : " (this build has no SLEEF)", text);
+        break;
     case 'P': a->profile = true; break;
     case 'r': a->repeat = number(state, text); break;
     case ARGP_KEY_ARG: /* a file after --input or --out */
@@ -167,7 +174,7 @@ int main(int argc, char **argv)
             shapes[i][k] = x[i].dim[k] < INT32_MAX ? (int32_t)x[i].dim[k] : 0;
     }
     /* Sizes that the file leaves open are the input's. */
-    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input};
+    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math};
     if (cynf_net_load(&net, a.model, &o, why, sizeof why))
         return fail(why);
     if (cynf_net_batch_fixed(net) && a.n_input && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {

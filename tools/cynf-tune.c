@@ -11,7 +11,7 @@
 static const char doc[] = "Measures, on this machine, which kernels run MODEL fastest, and writes the plan that cynf-run and cynf-gen take.\v"
     "A killed tuning is gone on from with --resume. CYNF_CPU_MASK restricts the instruction sets.";
 
-enum { OPT_EFFORT = 256, OPT_TIME, OPT_ERROR, OPT_MEMORY, OPT_ALGO, OPT_JOURNAL, OPT_RESUME };
+enum { OPT_EFFORT = 256, OPT_TIME, OPT_ERROR, OPT_MEMORY, OPT_ALGO, OPT_MATH, OPT_JOURNAL, OPT_RESUME };
 
 static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     {"max-error", OPT_ERROR, "E", 0, "largest error of a kernel, relative to its layer's largest output (default 1e-5)", 0},
     {"max-memory", OPT_MEMORY, "BYTES", 0, "largest arena of the model; K, M, G may follow", 0},
     {"algo", OPT_ALGO, "NAME", 0, "use this algorithm alone wherever it applies (direct, im2col, winograd43, fft ...)", 0},
+    {"math", OPT_MATH, "MAKE", 0, "poly (default) or sleef: the plan is then for cynf-run --math sleef", 0},
     {"journal", OPT_JOURNAL, "FILE", 0, "what was measured so far (default: under $XDG_CACHE_HOME/cynfrence)", 0},
     {"resume", OPT_RESUME, NULL, 0, "go on from the journal of a killed tuning", 0},
     {"verbose", 'v', NULL, 0, "explain the plan on standard error, with the cost model's hits and misses", 0},
@@ -34,6 +35,7 @@ typedef struct arguments {
     const char *model, *weights, *out;
     int32_t batch;
     bool verbose;
+    cynf_math math;
     cynf_tune_options tune;
 } arguments;
 
@@ -87,6 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--algo: this build has no algorithm named \"%s\"", arg);
         a->tune.algo = arg;
         break;
+    case OPT_MATH: a->math = tool_math(state, arg); break;
     case OPT_JOURNAL: a->tune.journal = arg; break;
     case OPT_RESUME: a->tune.resume = true; break;
     case 'v': a->verbose = true; break;
@@ -109,7 +112,7 @@ int main(int argc, char **argv)
     tool_init();
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
-    cynf_graph *g = tool_load(a.model, a.weights, a.batch);
+    cynf_graph *g = tool_load(a.model, a.weights, a.batch, a.math);
     tool_output_check(a.out); /* a killed tuning leaves no temporary behind */
     cynf_progress bar;
     cynf_progress_begin(&bar, stderr);

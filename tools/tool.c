@@ -46,16 +46,27 @@ void tool_fail(int status, const char *format, ...)
     exit(status);
 }
 
-cynf_graph *tool_load(const char *model, const char *weights, int32_t batch)
+cynf_graph *tool_load(const char *model, const char *weights, int32_t batch, cynf_math math)
 {
     char why[1024] = "";
     cynf_graph *g;
     if (cynf_keras_load(&g, model, &(cynf_load_options){.batch = batch, .weights = weights}, why, sizeof why))
         tool_fail(TOOL_BAD_INPUT, "%s", why);
+    g->math = math;
     const cynf_status s = cynf_graph_optimise(g);
     if (s)
         tool_fail(TOOL_BAD_INPUT, "%s: %s", model, g->error[0] ? g->error : cynf_status_str(s));
     return g;
+}
+
+cynf_math tool_math(const struct argp_state *state, const char *text)
+{
+    const bool sleef = !strcmp(text, "sleef");
+    if (!sleef && strcmp(text, "poly"))
+        argp_error(state, "--math: expected poly or sleef, found \"%s\"", text);
+    if (sleef && !cynf_has_math(CYNF_MATH_SLEEF))
+        argp_error(state, "--math sleef: this build has no SLEEF");
+    return sleef ? CYNF_MATH_SLEEF : CYNF_MATH_POLY;
 }
 
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most)

@@ -16,11 +16,14 @@ void tool_init(void);
 /** "cynf-x: text" on stderr, then exit(status). */
 void tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 /** The model's graph, optimised; exits with a message when it cannot be had. weights may be NULL. */
-cynf_graph *tool_load(const char *model, const char *weights, int32_t batch);
+cynf_graph *tool_load(const char *model, const char *weights, int32_t batch, cynf_math math);
 /** Whole number in [least, most], or bad usage that names the option. */
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);
 /** Number in [least, most]. */
 double tool_number(const struct argp_state *state, const char *option, const char *text, double least, double most);
+
+/** poly, or sleef where this build has it, or bad usage. */
+cynf_math tool_math(const struct argp_state *state, const char *text);
 
 /** An output file in the making; path NULL is stdout. */
 typedef struct tool_output {

@@ -116,7 +116,7 @@ static cynf_status build(search *s, variant *v)
     const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block};
     chooser c = {s, v};
     const cynf_build_options o = {.threads = s->o->threads, .choose = v->modelled ? NULL : choose, .choose_ctx = &c, .decisions = &d,
-        .max_arena_bytes = s->o->max_memory};
+        .max_arena_bytes = s->o->max_memory, .math = s->g->math};
     cynf_program_free(&v->program);
     return cynf_program_build(&v->program, s->g, &o, s->why, s->cap);
 }

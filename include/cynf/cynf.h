@@ -19,6 +19,7 @@
 #define CYNF_H
 
 #include "dtype.h"
+#include "kernels.h"
 #include "model.h"
 #include "status.h"
 
@@ -43,6 +44,7 @@ typedef struct cynf_net_options {
     /** Sizes, batch first (it is ignored), for the dimensions that the file leaves open, a row for each input; NULL: none. */
     const int32_t (*shapes)[8];
     int32_t n_shapes;
+    cynf_math math;      /**< of exp, tanh, erf ... in a runner; CYNF_EUNSUPPORTED where cynf_has_math() says no; generated models have the polynomials */
     void *reserved[2];   /**< 0 */
 } cynf_net_options;
 

@@ -307,6 +307,12 @@ typedef struct cynf_weights {
     const float *w, *bias, *w2, *bias2;
 } cynf_weights;
 
+/** The make of exp, log, tanh, erf, sin and cos: this library's polynomials (a few ulp), or SLEEF's vector functions (1 ulp). */
+typedef enum cynf_math { CYNF_MATH_POLY, CYNF_MATH_SLEEF } cynf_math;
+
+/** Whether this build has kernels of that make. cynf_candidates() and cynf_auto() leave SLEEF's out; cynf_kernels() and cynf_kernel_find() know them. */
+bool cynf_has_math(cynf_math math);
+
 /** Operands of a run. Outputs must not overlap inputs unless the geometry's text allows it. workspace may be NULL when it has 0 bytes. */
 typedef struct cynf_args {
     const float *x[CYNF_MAX_INPUTS];

@@ -17,7 +17,7 @@ from ._core import version as __version__
 __all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInput', '__version__']
 
 
-def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None):
+def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly'):
     """A callable from a Keras file.
 
     model    path of a .h5 or .keras file (or of an architecture, with weights)
@@ -28,20 +28,25 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
              The environment's CYNF_ENGINE overrides it, CYNF_CPU_MASK limits the instruction sets.
     plan     path of a plan made by cynf-tune
     workdir  where native builds and plans are kept; None: the user's cache folder
+    math     exp, tanh, erf ...: "poly", polynomials of a few ulp; "sleef", SLEEF's functions of 1 ulp, for the prebuilt kernels alone
     """
     engine = os.environ.get('CYNF_ENGINE') or engine
     if engine not in ('auto', 'library', 'native'):
         raise ValueError(f'engine is {engine!r}; expected "auto", "library" or "native"')
     if threads < 1 or batch < 1:
         raise ValueError('threads and batch must be at least 1')
+    if math not in ('poly', 'sleef'):
+        raise ValueError(f'math is {math!r}; expected "poly" or "sleef"')
     if engine == 'auto':
-        engine = 'native' if tune else 'library'
+        engine = 'native' if tune and math == 'poly' else 'library'
+    if engine == 'native' and math == 'sleef':
+        raise ValueError('math is "sleef": generated models need no library; use engine="library"')
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
     paths = [p for p in (model, weights) if p is not None]
 
     def make(batch, shapes=()):
-        net = Net(model, weights, batch, shapes)
-        chosen = tuned(net, paths, folder, threads, batch, shapes) if tune and plan is None else plan
+        net = Net(model, weights, batch, shapes, math)
+        chosen = tuned(net, paths, folder, threads, batch, shapes, math) if tune and plan is None else plan
         if engine == 'library':
             return Model.library(net, threads, chosen)
         text = ''
@@ -54,7 +59,7 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         return Model.native(native.shared_object(built), native.NAME, threads)
 
     try:
-        net = Net(model, weights, batch)
+        net = Net(model, weights, batch, math=math)
     except OpenShape:
         return ShapedByInput(make, batch)
     if net.batch_fixed and Net(model, weights, net.batch + 1).batch == net.batch + 1:
@@ -89,9 +94,9 @@ class ShapedByInput:
     predict = __call__
 
 
-def tuned(net, paths, folder, threads, batch, shapes):
+def tuned(net, paths, folder, threads, batch, shapes, math):
     """Path of the plan of an earlier tuning of this model on this machine by this library, or of a new one."""
-    path = os.path.join(folder, native.key(paths, None, threads, batch, shapes) + '.plan.json')
+    path = os.path.join(folder, native.key(paths, None, threads, batch, shapes, math) + '.plan.json')
     if not os.path.exists(path):
         text = net.tune(threads)
         os.makedirs(folder, exist_ok=True)

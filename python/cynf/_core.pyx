@@ -30,6 +30,7 @@ cdef extern from "cynf/cynf.h":
         const char *weights
         const int32_t (*shapes)[8]
         int32_t n_shapes
+        int math
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -164,7 +165,7 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=1, shapes=()):
+    def __cinit__(self, path, weights=None, int batch=1, shapes=(), math='poly'):
         """shapes: one tuple an input, batch first, for sizes that the file leaves open."""
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
@@ -172,6 +173,7 @@ cdef class Net:
         cdef cynf_net_options o
         memset(&o, 0, sizeof(o))
         o.batch = batch
+        o.math = math == 'sleef'
         if w:
             o.weights = w
         if shapes:

@@ -27,15 +27,15 @@ def compiler():
     return cc, text
 
 
-def key(paths, plan, threads, batch, shapes=()):
-    """Model bytes, plan, library build, compiler and flags, CPU and its mask, threads, batch and open sizes."""
+def key(paths, plan, threads, batch, shapes=(), math='poly'):
+    """Model bytes, plan, library build, compiler and flags, CPU and its mask, threads, batch, open sizes, make of exp, tanh ..."""
     cc, version = compiler()
     h = hashlib.sha256()
     for p in paths:
         with open(p, 'rb') as f:
             h.update(hashlib.sha256(f.read()).digest())
     for part in (plan or '', _core.version, _core.build_id, cc, version, os.environ.get('CFLAGS', ''), _core.cpu_fingerprint(),
-                 os.environ.get('CYNF_CPU_MASK', ''), str(threads), str(batch), str(shapes)):
+                 os.environ.get('CYNF_CPU_MASK', ''), str(threads), str(batch), str(shapes), math):
         h.update(part.encode() + b'\0')
     return h.hexdigest()[:32]
 

@@ -42,6 +42,7 @@ static struct {
     int threads, n_supported, every, seen;
     bool verbose, native;
     cynf_gen_mode mode;
+    cynf_math math;
     char cache[64]; /* objects that portable models have in common */
 } opt = {.threads = 1, .every = 1};
 
@@ -291,7 +292,7 @@ static void run_case(const char *path, const char *name, answer *a)
     for (int i = 0; i < g.n_in; i++)
         for (int k = 0; k < g.in[i].rank; k++)
             shapes[i][k] = (int32_t)g.in[i].dim[k];
-    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in};
+    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math};
     cynf_status s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
     if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != shapes[0][0]) { /* samples that mix need Keras' own batch */
         cynf_net_free(&net);
@@ -404,12 +405,13 @@ static void read_supported(const char *path)
 int main(int argc, char **argv)
 {
     bool usage = false;
-    for (int c; (c = getopt(argc, argv, "e:m:l:n:s:t:v")) != -1;)
+    for (int c; (c = getopt(argc, argv, "e:f:m:l:n:s:t:v")) != -1;)
         switch (c) {
         case 'e':
             opt.every = atoi(optarg);
             usage |= opt.every < 1;
             break;
+        case 'f': opt.math = strcmp(optarg, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF; break;
         case 'm': opt.match = optarg; break;
         case 'n':
             opt.native = true;
@@ -422,10 +424,10 @@ int main(int argc, char **argv)
         default: usage = true;
         }
     if (usage || optind >= argc) {
-        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-e N] [-v] FOLDER...\n"
+        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-v] FOLDER...\n"
                         "  -m  only cases whose path holds one of the parts\n  -s  file of supported layer classes: refusing a golden made of them is a failure\n"
                         "  -n  through the generated model, too, which must give the same bits\n  -e  every N-th case only\n"
-                        "  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
+                        "  -f  make of exp, tanh, erf ...\n  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
                         "CYNF_CPU_MASK chooses the instruction sets, CYNF_KERNEL the variants.\n");
         return 2;
     }

@@ -134,6 +134,24 @@ static void masks(void)
     cynf_cpu_set_mask(~0u);
 }
 
+/* SLEEF's kernels are there where this build has it, run where they are asked for, and are no candidates otherwise. */
+static void makes(void)
+{
+    for (unsigned isa = 0; isa < CYNF_ISA_COUNT; isa++) {
+        cynf_cpu_set_mask(1u << isa);
+        for (int op = CYNF_OP_ELTWISE; op <= CYNF_OP_SOFTMAX; op += CYNF_OP_SOFTMAX - CYNF_OP_ELTWISE) {
+            cynf_problem p = {.op = (cynf_op)op};
+            if (op == CYNF_OP_ELTWISE)
+                p.u.eltwise = (cynf_eltwise){.rank = 1, .dims = {100}, .xs = {{1}}, .ys = {1}, .e = {.act = CYNF_ACT_TANH}};
+            else
+                p.u.softmax = (cynf_softmax){.rows = 2, .len = 50, .x_rs = 50, .y_rs = 50};
+            const cynf_kernel *poly = cynf_auto_math(p.op, &p.u, NULL, CYNF_MATH_POLY), *sleef = cynf_auto_math(p.op, &p.u, NULL, CYNF_MATH_SLEEF);
+            check(!poly->algo->sleef && sleef->algo->sleef == cynf_has_math(CYNF_MATH_SLEEF) && runs(sleef, p.op, &p.u), "make", cynf_kernel_name(sleef));
+        }
+    }
+    cynf_cpu_set_mask(~0u);
+}
+
 static void mask_text(void)
 {
     static const struct {
@@ -185,6 +203,7 @@ int main(void)
 {
     names();
     masks();
+    makes();
     mask_text();
     text_form();
     printf("%d passed, %d failed\n", passed, failed);

@@ -48,6 +48,15 @@ class Engines(unittest.TestCase):
             self.close(m(self.x.astype(dtype)))
         self.close(m(np.asfortranarray(self.x)))
 
+    def test_sleef(self):
+        with self.assertRaises(ValueError):
+            cynf.compile(DIGITS + '.h5', math='sleef', engine='native', workdir=self.folder)
+        try:
+            m = cynf.compile(DIGITS + '.h5', math='sleef')
+        except cynf.Error as e:
+            self.skipTest(str(e))
+        self.close(m(self.x))
+
     def test_native_equals_library(self):
         m = cynf.compile(DIGITS + '.h5', engine='native', workdir=self.folder)
         self.assertEqual(m.engine, 'native')
