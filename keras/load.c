@@ -365,6 +365,7 @@ static void keras_version(cynf_lower *c, const cynf_file *f, const cJSON *json)
     if (v)
         sscanf(v, "%4d.%4d", &major, &minor);
     c->keras = major;
+    c->keras_minor = minor;
     c->corner_resize = (major < 2 || (major == 2 && minor < 4)) && !(v && strstr(v, "-tf"));
     c->archive = f->container == CYNF_CONTAINER_KERAS;
 }

@@ -111,35 +111,40 @@ cynf_tensor_id cynf_conv_slices(cynf_lower *c, cynf_tensor_id x, int32_t kd, int
     return cynf_g_reshape(c->g, cynf_g_concat(c->g, part, n, 4), &(cynf_shape){4, {s.d[0] * count, s.d[2], s.d[3], kd * s.d[4]}});
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------------------------- */
-
 static cynf_window window(const cynf_conv *v, int32_t groups)
 {
     /* A sequence is an image of one row. */
     return (cynf_window){.sh = v->s[1], .sw = v->s[2], .dh = v->d[1], .dw = v->d[2], .groups = groups, .pad_h = v->im.n == 1 ? CYNF_PAD_VALID : v->pad, .pad_w = v->pad};
 }
 
+cynf_tensor_id cynf_conv_kernel2d(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b)
+{
+    const cynf_tensor_id w = cynf_conv_kernel(c, v, names, a, b, false);
+    return cynf_g_reshape(c->g, cynf_g_transpose(c->g, w, (const int32_t[]){1, 2, 0, 3, 4}), &(cynf_shape){4, {v->k[1], v->k[2], v->k[0] * a, b}});
+}
+
+cynf_tensor_id cynf_conv_apply(cynf_lower *c, const cynf_conv *v, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, int32_t groups)
+{
+    const cynf_shape s = cynf_shape_of(c, x);
+    const cynf_window win = window(v, groups);
+    if (s.rank < 5)
+        return cynf_g_conv2d(c->g, x, w, bias, &win);
+    int32_t before;
+    const int32_t depth = cynf_conv_length(s.d[1], v->k[0], v->s[0], v->d[0], v->pad, &before);
+    if (depth < 1)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "the kernel (depth: size %d, dilation %d) is larger than its input of shape size %d; no output is left", v->k[0], v->d[0], s.d[1]);
+    const cynf_tensor_id y = cynf_g_conv2d(c->g, cynf_conv_slices(c, x, v->k[0], v->d[0], v->s[0], before, depth, groups), w, bias, &win);
+    const cynf_shape o = cynf_shape_of(c, y);
+    return cynf_g_reshape(c->g, y, &(cynf_shape){5, {s.d[0], depth, o.d[1], o.d[2], o.d[3]}});
+}
+
+/* ---- layers ------------------------------------------------------------------------------------------------------------- */
+
 static int32_t columns(const cynf_lower *c, const cynf_conv *v)
 {
     const cynf_shape s = cynf_shape_of(c, v->im.x);
     int32_t before;
     return cynf_conv_length(s.d[s.rank - 2], v->k[2], v->s[2], v->d[2], v->pad, &before);
-}
-
-/* The kernel [1, kh, kw, a, b] as [kh, kw, a, b]. */
-static cynf_tensor_id flat_kernel(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b)
-{
-    const cynf_tensor_id w = cynf_conv_kernel(c, v, names, a, b, false);
-    if (w >= 0)
-        c->g->t[w].shape = (cynf_shape){4, {v->k[1], v->k[2], a, b}};
-    return w;
-}
-
-/* The depth taps become input channels: [kd, kh, kw, a, b] as [kh, kw, kd a, b]. */
-static cynf_tensor_id deep_kernel(cynf_lower *c, const cynf_conv *v, int32_t a, int32_t b)
-{
-    const cynf_tensor_id w = cynf_conv_kernel(c, v, NULL, a, b, false);
-    return cynf_g_reshape(c->g, cynf_g_transpose(c->g, w, (const int32_t[]){1, 2, 0, 3, 4}), &(cynf_shape){4, {v->k[1], v->k[2], v->k[0] * a, b}});
 }
 
 static cynf_tensor_id regular(cynf_lower *c, int n)
@@ -150,19 +155,8 @@ static cynf_tensor_id regular(cynf_lower *c, int n)
         return CYNF_NO_TENSOR;
     if (v.im.channels % groups || filters % groups)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "groups = %d does not divide %d input channels and %d filters", groups, v.im.channels, filters);
-    const cynf_window win = window(&v, groups);
-    const cynf_tensor_id w = n == 3 ? deep_kernel(c, &v, v.im.channels / groups, filters) : flat_kernel(c, &v, NULL, v.im.channels / groups, filters);
-    const cynf_tensor_id bias = cynf_conv_bias(c, &v, filters, columns(c, &v));
-    if (n < 3)
-        return cynf_conv_end(c, &v, cynf_g_conv2d(c->g, v.im.x, w, bias, &win));
-    const cynf_shape s = cynf_shape_of(c, v.im.x);
-    int32_t before;
-    const int32_t depth = cynf_conv_length(s.d[1], v.k[0], v.s[0], v.d[0], v.pad, &before);
-    if (depth < 1)
-        return cynf_graph_fail(c->g, CYNF_EFORMAT, "the kernel (depth: size %d, dilation %d) is larger than its input of shape size %d; no output is left", v.k[0], v.d[0], s.d[1]);
-    const cynf_tensor_id y = cynf_g_conv2d(c->g, cynf_conv_slices(c, v.im.x, v.k[0], v.d[0], v.s[0], before, depth, groups), w, bias, &win);
-    const cynf_shape o = cynf_shape_of(c, y);
-    return cynf_conv_end(c, &v, cynf_g_reshape(c->g, y, &(cynf_shape){5, {s.d[0], depth, o.d[1], o.d[2], filters}}));
+    const cynf_tensor_id w = cynf_conv_kernel2d(c, &v, NULL, v.im.channels / groups, filters), bias = cynf_conv_bias(c, &v, filters, columns(c, &v));
+    return cynf_conv_end(c, &v, cynf_conv_apply(c, &v, v.im.x, w, bias, groups));
 }
 
 static int32_t multiplier(cynf_lower *c, const cynf_conv *v)
@@ -180,7 +174,7 @@ static cynf_tensor_id depthwise(cynf_lower *c, int n)
         return CYNF_NO_TENSOR;
     const cynf_window win = window(&v, 1);
     const int32_t m = multiplier(c, &v);
-    const cynf_tensor_id w = flat_kernel(c, &v, "depthwise_kernel", v.im.channels, m);
+    const cynf_tensor_id w = cynf_conv_kernel2d(c, &v, "depthwise_kernel", v.im.channels, m);
     if (w < 0)
         return w;
     const cynf_tensor_id bias = cynf_conv_bias(c, &v, m * v.im.channels, columns(c, &v));
@@ -195,11 +189,11 @@ static cynf_tensor_id separable(cynf_lower *c, int n)
         return CYNF_NO_TENSOR;
     const cynf_window win = window(&v, 1);
     const int32_t m = multiplier(c, &v), width = columns(c, &v);
-    const cynf_tensor_id y = cynf_g_dwconv2d(c->g, v.im.x, flat_kernel(c, &v, "depthwise_kernel", v.im.channels, m), CYNF_NO_TENSOR, &win);
+    const cynf_tensor_id y = cynf_g_dwconv2d(c->g, v.im.x, cynf_conv_kernel2d(c, &v, "depthwise_kernel", v.im.channels, m), CYNF_NO_TENSOR, &win);
     if (y < 0)
         return y;
     v.k[1] = v.k[2] = 1;
-    const cynf_tensor_id w = flat_kernel(c, &v, "pointwise_kernel", m * v.im.channels, filters), bias = cynf_conv_bias(c, &v, filters, width);
+    const cynf_tensor_id w = cynf_conv_kernel2d(c, &v, "pointwise_kernel", m * v.im.channels, filters), bias = cynf_conv_bias(c, &v, filters, width);
     return cynf_conv_end(c, &v, cynf_g_conv2d(c->g, y, w, bias, &(cynf_window){.sw = 1, .dw = 1}));
 }
 

@@ -17,6 +17,10 @@ typedef struct cynf_conv {
 bool cynf_conv_begin(cynf_lower *c, int n, cynf_conv *v);
 /** A kernel as a constant [kd, kh, kw, a, b]; names NULL: the kernel of a regular convolution. swapped: the file has [.., b, a]. */
 cynf_tensor_id cynf_conv_kernel(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b, bool swapped);
+/** The same as the 2-D convolution takes it, [kh, kw, kd a, b]: depth taps become input channels. */
+cynf_tensor_id cynf_conv_kernel2d(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b);
+/** The convolution of x [n, h, w, c], or of volumes [n, d, h, w, c], by such a kernel. */
+cynf_tensor_id cynf_conv_apply(cynf_lower *c, const cynf_conv *v, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, int32_t groups);
 /** The bias for the convolution itself, of a layer whose output has so many columns. */
 cynf_tensor_id cynf_conv_bias(cynf_lower *c, cynf_conv *v, int32_t filters, int32_t columns);
 /** The layer's output from that of the convolution [n, (d,) h, w, filters]. */

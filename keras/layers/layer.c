@@ -364,13 +364,6 @@ cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begi
     return cynf_g_slice(c->g, x, from, s.d, NULL);
 }
 
-cynf_tensor_id cynf_join_masks(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return cynf_g_binary(c->g, c->keras >= 3 ? CYNF_ELT_MAX : CYNF_ELT_MUL, a, b);
-}
-
 cynf_tensor_id cynf_scale_shift(cynf_lower *c, cynf_tensor_id x, const cynf_shape *s, const float *scale, const float *shift)
 {
     return cynf_g_muladd(c->g, x, cynf_g_const(c->g, s, scale), cynf_g_const(c->g, s, shift));
@@ -423,12 +416,12 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
-extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
+extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
     cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_wrapper[];
 
 const cynf_layer_class *cynf_layer_find(const char *name)
 {
-    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
+    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_rnn, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
         cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_wrapper};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const cynf_layer_class *k = families[i]; k->name; k++)

@@ -20,7 +20,7 @@ typedef struct cynf_lower {
     const cJSON *json, *config;        /**< the layer's node, and its "config" */
     const cynf_weight_map *file;       /**< the weights of the whole file */
     const cynf_layer_weights *weights; /**< of this layer */
-    int32_t keras;                     /**< major version of the Keras that wrote the file: 1, 2, 3 */
+    int32_t keras, keras_minor;        /**< version of the Keras that wrote the file: 1, 2, 3 */
     bool archive;                      /**< .keras */
     bool corner_resize;                /**< resizing samples corners, as in the Keras before tf.keras 2 */
     const cynf_tensor_id *in, *mask;   /**< inputs, positional ones first, and the mask [batch, steps] (1: keep) that comes along with each, or CYNF_NO_TENSOR */
@@ -113,8 +113,6 @@ cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis);
 cynf_tensor_id cynf_concat_all(cynf_lower *c, const cynf_tensor_id *x, int32_t n, int axis);
 /** One index of an axis, or the n indices from begin. */
 cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begin, int32_t n);
-/** The mask for a sum or product of several tensors: who takes part says Keras' version. */
-cynf_tensor_id cynf_join_masks(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b);
 /** Sum over products by an equation like "abc,cd->abd", ellipses included; keras.ops.einsum of two operands. */
 cynf_tensor_id cynf_einsum(cynf_lower *c, const char *equation, cynf_tensor_id a, cynf_tensor_id b);
 /** The activation of a config value: a name, a function object or a layer object; NULL: linear. */

@@ -15,14 +15,36 @@ static cynf_tensor_id raise_rank(cynf_lower *c, cynf_tensor_id x, int rank)
     return cynf_g_reshape(c->g, x, &r);
 }
 
+/* A step counts if it does in any of the inputs; before Keras 3, if it does in all of them. Keras 3 lost the masks until 3.4. */
+static cynf_tensor_id join(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b)
+{
+    return a < 0 ? b : cynf_g_binary(c->g, c->keras >= 3 ? CYNF_ELT_MAX : CYNF_ELT_MUL, a, b);
+}
+
+static void merge_masks(cynf_lower *c, cynf_elt_kind kind)
+{
+    cynf_tensor_id y = CYNF_NO_TENSOR;
+    int32_t masks = 0;
+    for (int32_t i = 0; i < c->n_in; i++)
+        if (c->mask[i] >= 0) {
+            y = join(c, y, c->mask[i]);
+            masks++;
+        }
+    if (!masks || (c->keras == 3 && c->keras_minor < 4))
+        return;
+    if (c->keras >= 3 && (kind == CYNF_ELT_MUL || kind == CYNF_ELT_MAX || kind == CYNF_ELT_MIN))
+        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "masked inputs, of which Keras 3 leaves out the masked steps, are not supported here");
+    if (c->keras < 3 || masks == c->n_in)
+        *c->out_mask = y;
+}
+
 static cynf_tensor_id fold(cynf_lower *c, cynf_elt_kind kind)
 {
     int rank = 1;
     for (int32_t i = 0; i < c->n_in; i++)
         rank = cynf_shape_of(c, c->in[i]).rank > rank ? cynf_shape_of(c, c->in[i]).rank : rank;
     cynf_tensor_id y = raise_rank(c, c->in[0], rank);
-    for (int32_t i = 0; i < c->n_in; i++)
-        *c->out_mask = cynf_join_masks(c, *c->out_mask, c->mask[i]);
+    merge_masks(c, kind);
     for (int32_t i = 1; i < c->n_in; i++)
         y = cynf_g_binary(c->g, kind, y, raise_rank(c, c->in[i], rank));
     return y;
@@ -51,7 +73,7 @@ static void concatenate_masks(cynf_lower *c, int axis)
         any |= c->mask[i] >= 0;
         all &= c->mask[i] >= 0;
     }
-    if (!any || (!all && c->keras >= 3 && axis != 1)) /* a part without mask counts everywhere */
+    if (!any || (c->keras == 3 && c->keras_minor < 4) || (!all && c->keras >= 3 && axis != 1)) /* a part without mask counts everywhere */
         return;
     cynf_tensor_id *part = malloc((size_t)c->n_in * sizeof *part);
     if (!part) {
@@ -62,7 +84,7 @@ static void concatenate_masks(cynf_lower *c, int axis)
     for (int32_t i = 0; i < c->n_in; i++) {
         const cynf_shape s = cynf_shape_of(c, c->in[i]), steps = {2, {s.d[0], s.d[1]}};
         part[i] = c->mask[i] < 0 && axis == 1 ? cynf_g_unary(c->g, cynf_g_const(c->g, &steps, NULL), CYNF_ACT_AFFINE, 0, 1, 0) : c->mask[i];
-        y = cynf_join_masks(c, y, part[i]);
+        y = part[i] < 0 ? y : join(c, y, part[i]);
     }
     *c->out_mask = axis == 1 ? cynf_concat_all(c, part, c->n_in, 1) : y;
     free(part);
