@@ -393,14 +393,32 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
     return b.status;
 }
 
+/* What the steps of a node call, where it is not fused. */
+static cynf_op called(cynf_node_op op)
+{
+    switch (op) {
+    case CYNF_N_CONV2D: return CYNF_OP_CONV2D;
+    case CYNF_N_DWCONV2D: return CYNF_OP_DWCONV2D;
+    case CYNF_N_FC: return CYNF_OP_FC;
+    case CYNF_N_GEMM: return CYNF_OP_GEMM;
+    case CYNF_N_POOL: return CYNF_OP_POOL;
+    case CYNF_N_ELTWISE: return CYNF_OP_ELTWISE;
+    case CYNF_N_REDUCE: return CYNF_OP_REDUCE;
+    case CYNF_N_SOFTMAX: return CYNF_OP_SOFTMAX;
+    case CYNF_N_RESAMPLE: return CYNF_OP_RESAMPLE;
+    case CYNF_N_TRANSPOSE:
+    case CYNF_N_RESHAPE:
+    case CYNF_N_SLICE:
+    case CYNF_N_CONCAT:
+    case CYNF_N_PAD:
+    case CYNF_N_REPEAT:
+    case CYNF_N_COUNT: break;
+    }
+    return CYNF_OP_COPY;
+}
+
 cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
 {
-    static const cynf_op called[CYNF_N_COUNT] = {
-        [CYNF_N_CONV2D] = CYNF_OP_CONV2D, [CYNF_N_DWCONV2D] = CYNF_OP_DWCONV2D, [CYNF_N_FC] = CYNF_OP_FC, [CYNF_N_GEMM] = CYNF_OP_GEMM,
-        [CYNF_N_POOL] = CYNF_OP_POOL, [CYNF_N_ELTWISE] = CYNF_OP_ELTWISE, [CYNF_N_REDUCE] = CYNF_OP_REDUCE, [CYNF_N_SOFTMAX] = CYNF_OP_SOFTMAX,
-        [CYNF_N_TRANSPOSE] = CYNF_OP_COPY, [CYNF_N_RESHAPE] = CYNF_OP_COPY, [CYNF_N_SLICE] = CYNF_OP_COPY, [CYNF_N_CONCAT] = CYNF_OP_COPY,
-        [CYNF_N_PAD] = CYNF_OP_COPY, [CYNF_N_REPEAT] = CYNF_OP_COPY, [CYNF_N_RESAMPLE] = CYNF_OP_RESAMPLE,
-    };
     cynf_builder b = {.g = g};
     unsigned set = 0;
     if (!builder_init(&b))
@@ -409,7 +427,7 @@ cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
         find_pairs(&b);
         for (int j = 0; j < g->n_node; j++)
             if (!g->node[j].dead)
-                set |= 1u << called[g->node[j].op] | (b.pair[j] >= 0 ? 1u << CYNF_OP_SEPCONV2D : 0);
+                set |= 1u << called(g->node[j].op) | (b.pair[j] >= 0 ? 1u << CYNF_OP_SEPCONV2D : 0);
         /* cynf_build_steps() copies what is no layer's own output. */
         for (int i = 0; i < g->n_out; i++) {
             bool copied = g->t[g->out[i].t].producer < 0;
