@@ -38,8 +38,16 @@ static void merge_masks(cynf_lower *c, cynf_elt_kind kind)
         *c->out_mask = y;
 }
 
+/* A layer is called with one list of tensors, the node of keras.ops of the same name with two operands. */
+static bool is_op(const cynf_lower *c)
+{
+    return c->keras >= 3 && c->call && c->call->args && !cJSON_IsArray(cJSON_GetArrayItem(c->call->args, 0));
+}
+
 static cynf_tensor_id fold(cynf_lower *c, cynf_elt_kind kind)
 {
+    if (is_op(c))
+        return cynf_op_binary(c, kind);
     int rank = 1;
     for (int32_t i = 0; i < c->n_in; i++)
         rank = cynf_shape_of(c, c->in[i]).rank > rank ? cynf_shape_of(c, c->in[i]).rank : rank;
@@ -57,7 +65,7 @@ static cynf_tensor_id minimum(cynf_lower *c) { return fold(c, CYNF_ELT_MIN); }
 
 static cynf_tensor_id subtract(cynf_lower *c)
 {
-    return c->n_in == 2 ? fold(c, CYNF_ELT_SUB) : cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected 2", c->n_in);
+    return c->n_in == 2 || is_op(c) ? fold(c, CYNF_ELT_SUB) : cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected 2", c->n_in);
 }
 
 static cynf_tensor_id average(cynf_lower *c)
@@ -152,12 +160,12 @@ static cynf_tensor_id dot(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_merge[] = {
-    {"Add", add, CYNF_MANY_INPUTS},
-    {"Subtract", subtract, CYNF_MANY_INPUTS},
-    {"Multiply", multiply, CYNF_MANY_INPUTS},
+    {"Add", add, CYNF_ANY_CALL},
+    {"Subtract", subtract, CYNF_ANY_CALL},
+    {"Multiply", multiply, CYNF_ANY_CALL},
     {"Average", average, CYNF_MANY_INPUTS},
-    {"Maximum", maximum, CYNF_MANY_INPUTS},
-    {"Minimum", minimum, CYNF_MANY_INPUTS},
+    {"Maximum", maximum, CYNF_ANY_CALL},
+    {"Minimum", minimum, CYNF_ANY_CALL},
     {"Concatenate", concatenate, CYNF_MANY_INPUTS},
     {"Dot", dot, CYNF_MANY_INPUTS},
     {NULL, NULL, CYNF_ONE_INPUT},

@@ -16,6 +16,8 @@ static cynf_tensor_id flatten(cynf_lower *c)
 static cynf_tensor_id reshape(cynf_lower *c)
 {
     const cJSON *list = cynf_cfg(c, "target_shape|dims");
+    if (!list && cynf_cfg(c, "newshape|shape"))
+        return cynf_op_reshape(c);
     const int n = cJSON_GetArraySize(list);
     cynf_shape s = {n + 1, {cynf_shape_of(c, c->in[0]).d[0]}};
     if (!cJSON_IsArray(list) || n >= CYNF_MAX_DIMS)
@@ -116,7 +118,7 @@ static cynf_tensor_id crop3d(cynf_lower *c) { return cropping(c, 3); }
 
 const cynf_layer_class cynf_layers_shape[] = {
     {"Flatten", flatten, CYNF_ONE_INPUT},
-    {"Reshape", reshape, CYNF_ONE_INPUT},
+    {"Reshape", reshape, CYNF_ANY_CALL},
     {"Permute", permute, CYNF_ONE_INPUT},
     {"RepeatVector", repeat_vector, CYNF_ONE_INPUT},
     {"ZeroPadding1D", pad1d, CYNF_ONE_INPUT},

@@ -1,0 +1,749 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Nodes of keras.ops in functional graphs. Operands are tensors, numbers or lists of numbers, and broadcast as in NumPy. Truth values are 1 and 0.
+ * Constant choices along an axis (flip, roll, take, tile, mirrored padding) are a resampling of one tap.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keras/layers/layer.h"
+
+#define MAX_CONSTANT (1 << 20)
+
+/* ---- operands -------------------------------------------------------------------------------------------------------------- */
+
+static cynf_tensor_id unary(cynf_lower *c, cynf_tensor_id x, cynf_act act, float a, float b) { return cynf_g_unary(c->g, x, act, a, b, 0); }
+static cynf_tensor_id binary(cynf_lower *c, cynf_elt_kind kind, cynf_tensor_id p, cynf_tensor_id q) { return cynf_g_binary(c->g, kind, p, q); }
+
+/* Shape of a nest of lists; false when it is not one of numbers, or ragged. */
+static bool nest(const cJSON *v, cynf_shape *s, int depth)
+{
+    if (!cJSON_IsArray(v))
+        return (cJSON_IsNumber(v) || cJSON_IsBool(v)) && depth == s->rank;
+    const int n = cJSON_GetArraySize(v);
+    if (depth == s->rank && s->rank < CYNF_MAX_DIMS)
+        s->d[s->rank++] = n;
+    if (depth >= s->rank || s->d[depth] != n || !n)
+        return false;
+    for (const cJSON *e = v->child; e; e = e->next)
+        if (!nest(e, s, depth + 1))
+            return false;
+    return true;
+}
+
+static float *fill(const cJSON *v, float *y)
+{
+    if (!cJSON_IsArray(v)) {
+        *y = cJSON_IsBool(v) ? (float)cJSON_IsTrue(v) : (float)v->valuedouble;
+        return y + 1;
+    }
+    for (const cJSON *e = v->child; e; e = e->next)
+        y = fill(e, y);
+    return y;
+}
+
+cynf_tensor_id cynf_operand(cynf_lower *c, const cJSON *v)
+{
+    const int32_t at = cynf_call_tensor(c, v);
+    if (at >= 0)
+        return c->in[at];
+    if (cJSON_IsObject(v)) /* {"class_name": "__numpy__" or "__tensor__", "config": {"value": ...}} */
+        v = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, "config"), "value");
+    cynf_shape s = {0};
+    for (const cJSON *e = v; cJSON_IsArray(e) && s.rank < CYNF_MAX_DIMS; e = e->child)
+        s.d[s.rank++] = cJSON_GetArraySize(e);
+    if (!nest(v, &s, 0) || cynf_shape_elems(&s) > MAX_CONSTANT)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an operand is neither a tensor nor a number nor a list of at most %d numbers", MAX_CONSTANT);
+    const cynf_tensor_id y = cynf_g_const(c->g, &s, NULL);
+    if (y >= 0)
+        fill(v, c->g->t[y].data);
+    return y;
+}
+
+static cynf_tensor_id operand(cynf_lower *c, int position, const char *name)
+{
+    const cJSON *v = cynf_call_arg(c, position, name);
+    if (!v && c->call && !c->call->args && position == 0 && c->n_in)
+        return c->in[0];
+    return v ? cynf_operand(c, v) : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "called without operand %d (%s)", position, name);
+}
+
+/* An option: in the config, or an argument of the call. */
+static const cJSON *option(const cynf_lower *c, int position, const char *name)
+{
+    const cJSON *v = cynf_cfg(c, name);
+    return v ? v : cynf_call_arg(c, position, name);
+}
+
+static double number(cynf_lower *c, int position, const char *name, double absent)
+{
+    const cJSON *v = option(c, position, name);
+    if (v && !cJSON_IsNumber(v))
+        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s is not a number", name);
+    return v && cJSON_IsNumber(v) ? v->valuedouble : absent;
+}
+
+/* One axis of x; the batch may be one, and then samples mix. */
+static int axis_of(cynf_lower *c, cynf_tensor_id x, const cJSON *v, int absent)
+{
+    const int rank = cynf_shape_of(c, x).rank;
+    double a = v && cJSON_IsNumber(v) ? v->valuedouble : absent;
+    a += a < 0 ? rank : 0;
+    if (c->g->status || a < 0 || a >= rank || a != floor(a)) {
+        cynf_graph_fail(c->g, CYNF_EFORMAT, "axis %g is out of range for an operand of rank %d", a, rank);
+        return 0;
+    }
+    if (!a)
+        c->g->batch_mixed = true;
+    return (int)a;
+}
+
+/* The axes of a reduction; without any, all. */
+static uint32_t axes(cynf_lower *c, cynf_tensor_id x)
+{
+    const int rank = cynf_shape_of(c, x).rank;
+    const cJSON *v = option(c, 1, "axis");
+    const uint32_t mask = v ? cynf_cfg_axes(c, v, rank) : (1u << rank) - 1;
+    if (mask & 1)
+        c->g->batch_mixed = true;
+    return mask;
+}
+
+static bool keepdims(const cynf_lower *c) { return cJSON_IsTrue(option(c, -1, "keepdims")); }
+
+/* ---- element by element ------------------------------------------------------------------------------------------------------- */
+
+static const struct simple {
+    const char *name;
+    cynf_act act;
+    float a, b;
+    const char *key; /* of parameter a */
+} simples[] = {
+    {"Absolute", CYNF_ACT_ABS, 0, 0, NULL}, {"Abs", CYNF_ACT_ABS, 0, 0, NULL}, {"Ceil", CYNF_ACT_CEIL, 0, 0, NULL}, {"Celu", CYNF_ACT_CELU, 1, 0, "alpha"},
+    {"Cos", CYNF_ACT_COS, 0, 0, NULL}, {"Elu", CYNF_ACT_ELU, 1, 0, "alpha"}, {"Erf", CYNF_ACT_ERF, 0, 0, NULL}, {"Exp", CYNF_ACT_EXP, 0, 0, NULL},
+    {"Expm1", CYNF_ACT_EXPM1, 0, 0, NULL}, {"Floor", CYNF_ACT_FLOOR, 0, 0, NULL}, {"HardSigmoid", CYNF_ACT_HARD_SIGMOID, 1.f / 6, 0.5f, NULL},
+    {"HardSilu", CYNF_ACT_HARD_SILU, 0, 0, NULL}, {"HardShrink", CYNF_ACT_HARD_SHRINK, 0.5f, 0, "threshold"}, {"HardTanh", CYNF_ACT_CLIP, -1, 1, NULL},
+    {"LeakyRelu", CYNF_ACT_LEAKY_RELU, 0.2f, 0, "negative_slope"}, {"Log", CYNF_ACT_LOG, 0, 0, NULL}, {"Log1p", CYNF_ACT_LOG1P, 0, 0, NULL},
+    {"LogSigmoid", CYNF_ACT_LOG_SIGMOID, 0, 0, NULL}, {"Mish", CYNF_ACT_MISH, 0, 0, NULL}, {"Negative", CYNF_ACT_NEG, 0, 0, NULL},
+    {"Reciprocal", CYNF_ACT_RECIPROCAL, 0, 0, NULL}, {"Relu", CYNF_ACT_RELU, 0, 0, NULL}, {"Relu6", CYNF_ACT_CLIP, 0, 6, NULL}, {"Rsqrt", CYNF_ACT_RSQRT, 0, 0, NULL},
+    {"Selu", CYNF_ACT_SELU, 0, 0, NULL}, {"Sigmoid", CYNF_ACT_SIGMOID, 0, 0, NULL}, {"Sign", CYNF_ACT_SIGN, 0, 0, NULL}, {"Silu", CYNF_ACT_SILU, 0, 0, NULL},
+    {"Sin", CYNF_ACT_SIN, 0, 0, NULL}, {"SoftShrink", CYNF_ACT_SOFT_SHRINK, 0.5f, 0, "threshold"}, {"Softplus", CYNF_ACT_SOFTPLUS, 0, 0, NULL},
+    {"Softsign", CYNF_ACT_SOFTSIGN, 0, 0, NULL}, {"SparsePlus", CYNF_ACT_SPARSE_PLUS, 0, 0, NULL}, {"SparseSigmoid", CYNF_ACT_SPARSE_SIGMOID, 0, 0, NULL},
+    {"Sqrt", CYNF_ACT_SQRT, 0, 0, NULL}, {"Square", CYNF_ACT_SQUARE, 0, 0, NULL}, {"Squareplus", CYNF_ACT_SQUAREPLUS, 4, 0, "b"}, {"Tanh", CYNF_ACT_TANH, 0, 0, NULL},
+    {"TanhShrink", CYNF_ACT_TANH_SHRINK, 0, 0, NULL},
+};
+
+static const char *class_name(const cynf_lower *c) { return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->json, "class_name")); }
+
+static cynf_tensor_id simple(cynf_lower *c)
+{
+    const char *name = class_name(c);
+    const cynf_tensor_id x = operand(c, 0, "x");
+    for (size_t i = 0; i < sizeof simples / sizeof *simples; i++)
+        if (!strcmp(simples[i].name, name))
+            return unary(c, x, simples[i].act, simples[i].key ? (float)number(c, 1, simples[i].key, simples[i].a) : simples[i].a, simples[i].b);
+    return CYNF_NO_TENSOR;
+}
+
+static cynf_tensor_id gelu(cynf_lower *c)
+{
+    const cJSON *approximate = option(c, 1, "approximate");
+    return unary(c, operand(c, 0, "x"), !approximate || cJSON_IsTrue(approximate) ? CYNF_ACT_GELU_TANH : CYNF_ACT_GELU, 0, 0);
+}
+
+static cynf_tensor_id scaled_log(cynf_lower *c) /* Log2, Log10 */
+{
+    return unary(c, unary(c, operand(c, 0, "x"), CYNF_ACT_LOG, 0, 0), CYNF_ACT_AFFINE, (float)(1 / log(strcmp(class_name(c), "Log2") ? 10 : 2)), 0);
+}
+
+static cynf_tensor_id signed_of(cynf_lower *c, cynf_tensor_id x, cynf_tensor_id size) { return binary(c, CYNF_ELT_MUL, unary(c, x, CYNF_ACT_SIGN, 0, 0), size); }
+
+static cynf_tensor_id truncate(cynf_lower *c, cynf_tensor_id x) { return signed_of(c, x, unary(c, unary(c, x, CYNF_ACT_ABS, 0, 0), CYNF_ACT_FLOOR, 0, 0)); }
+
+static cynf_tensor_id trunc_op(cynf_lower *c) { return truncate(c, operand(c, 0, "x")); }
+
+static cynf_tensor_id round_op(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const double scale = pow(10, number(c, 1, "decimals", 0));
+    if (scale == 1)
+        return unary(c, x, CYNF_ACT_ROUND, 0, 0);
+    return unary(c, unary(c, unary(c, x, CYNF_ACT_AFFINE, (float)scale, 0), CYNF_ACT_ROUND, 0, 0), CYNF_ACT_AFFINE, (float)(1 / scale), 0);
+}
+
+static cynf_tensor_id tan_op(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    return binary(c, CYNF_ELT_DIV, unary(c, x, CYNF_ACT_SIN, 0, 0), unary(c, x, CYNF_ACT_COS, 0, 0));
+}
+
+static cynf_tensor_id hyperbolic(cynf_lower *c) /* Sinh, Cosh; exp(x) - 1 keeps the digits of a small sinh */
+{
+    const bool sinh = !strcmp(class_name(c), "Sinh");
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cynf_act f = sinh ? CYNF_ACT_EXPM1 : CYNF_ACT_EXP;
+    return unary(c, binary(c, sinh ? CYNF_ELT_SUB : CYNF_ELT_ADD, unary(c, x, f, 0, 0), unary(c, unary(c, x, CYNF_ACT_NEG, 0, 0), f, 0, 0)), CYNF_ACT_AFFINE, 0.5f, 0);
+}
+
+static cynf_tensor_id arcsinh(cynf_lower *c) /* sign(x) log(1 + |x| + x^2 / (1 + sqrt(1 + x^2))) */
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), x2 = unary(c, x, CYNF_ACT_SQUARE, 0, 0);
+    const cynf_tensor_id root = unary(c, unary(c, unary(c, x2, CYNF_ACT_AFFINE, 1, 1), CYNF_ACT_SQRT, 0, 0), CYNF_ACT_AFFINE, 1, 1);
+    return signed_of(c, x, unary(c, binary(c, CYNF_ELT_ADD, unary(c, x, CYNF_ACT_ABS, 0, 0), binary(c, CYNF_ELT_DIV, x2, root)), CYNF_ACT_LOG1P, 0, 0));
+}
+
+static cynf_tensor_id cbrt_op(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    return signed_of(c, x, binary(c, CYNF_ELT_POW, unary(c, x, CYNF_ACT_ABS, 0, 0), cynf_g_scalar(c->g, 1.f / 3)));
+}
+
+static cynf_tensor_id clip(cynf_lower *c)
+{
+    return unary(c, operand(c, 0, "x"), CYNF_ACT_CLIP, (float)number(c, 1, "x_min", -INFINITY), (float)number(c, 2, "x_max", INFINITY));
+}
+
+static cynf_tensor_id cast(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "dtype");
+    if (cJSON_IsObject(v))
+        v = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, "config"), "name");
+    const char *to = cJSON_GetStringValue(v);
+    if (to && !strcmp(to, "bool"))
+        return cynf_nonzero(c, x);
+    return to && (!strncmp(to, "int", 3) || !strncmp(to, "uint", 4)) ? truncate(c, x) : x;
+}
+
+cynf_tensor_id cynf_op_binary(cynf_lower *c, cynf_elt_kind kind) { return binary(c, kind, operand(c, 0, "x1"), operand(c, 1, "x2")); }
+
+static cynf_tensor_id divide(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_DIV); }
+static cynf_tensor_id power(cynf_lower *c)
+{
+    const cJSON *e = cynf_call_arg(c, 1, "x2");
+    return cJSON_IsNumber(e) && e->valuedouble == 2 ? unary(c, operand(c, 0, "x1"), CYNF_ACT_SQUARE, 0, 0) : cynf_op_binary(c, CYNF_ELT_POW);
+}
+static cynf_tensor_id floor_divide(cynf_lower *c) { return unary(c, divide(c), CYNF_ACT_FLOOR, 0, 0); }
+
+static cynf_tensor_id logaddexp(cynf_lower *c) /* max(p, q) + log(1 + exp(-|p - q|)) */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id apart = unary(c, unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), CYNF_ACT_NEG, 0, 0);
+    return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0));
+}
+
+static cynf_tensor_id negated(cynf_lower *c, cynf_tensor_id truth) { return unary(c, truth, CYNF_ACT_AFFINE, -1, 1); }
+
+static cynf_tensor_id compare(cynf_lower *c)
+{
+    const char *name = class_name(c);
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    if (!strcmp(name, "Greater"))
+        return cynf_greater(c, p, q);
+    if (!strcmp(name, "Less"))
+        return cynf_greater(c, q, p);
+    if (!strcmp(name, "GreaterEqual"))
+        return negated(c, cynf_greater(c, q, p));
+    if (!strcmp(name, "LessEqual"))
+        return negated(c, cynf_greater(c, p, q));
+    const cynf_tensor_id differ = cynf_nonzero(c, binary(c, CYNF_ELT_SUB, p, q));
+    return !strcmp(name, "Equal") ? negated(c, differ) : differ;
+}
+
+static cynf_tensor_id logical(cynf_lower *c)
+{
+    const char *name = class_name(c);
+    if (!strcmp(name, "LogicalNot"))
+        return negated(c, cynf_nonzero(c, operand(c, 0, "x")));
+    const cynf_tensor_id p = cynf_nonzero(c, operand(c, 0, "x1")), q = cynf_nonzero(c, operand(c, 1, "x2"));
+    if (!strcmp(name, "LogicalXor"))
+        return cynf_nonzero(c, binary(c, CYNF_ELT_SUB, p, q));
+    return binary(c, !strcmp(name, "LogicalAnd") ? CYNF_ELT_MUL : CYNF_ELT_MAX, p, q);
+}
+
+/* Both branches are computed: what is not taken must be finite. */
+static cynf_tensor_id where(cynf_lower *c)
+{
+    const cynf_tensor_id yes = cynf_nonzero(c, operand(c, 0, "condition"));
+    const cynf_tensor_id rest = binary(c, CYNF_ELT_MUL, negated(c, yes), operand(c, 2, "x2"));
+    return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MUL, yes, operand(c, 1, "x1")), rest);
+}
+
+static cynf_tensor_id constant_like(cynf_lower *c) /* ZerosLike, OnesLike */
+{
+    const cynf_shape s = cynf_shape_of(c, operand(c, 0, "x"));
+    const cynf_tensor_id y = cynf_g_const(c->g, &s, NULL);
+    for (size_t i = 0; y >= 0 && class_name(c)[0] == 'O' && i < cynf_shape_elems(&s); i++)
+        c->g->t[y].data[i] = 1;
+    return y;
+}
+
+/* ---- reductions ----------------------------------------------------------------------------------------------------------------- */
+
+static cynf_tensor_id reduction(cynf_lower *c)
+{
+    static const struct {
+        const char *name;
+        cynf_reduce_kind kind;
+    } kinds[] = {{"Sum", CYNF_REDUCE_SUM}, {"Mean", CYNF_REDUCE_MEAN}, {"Max", CYNF_REDUCE_MAX}, {"Amax", CYNF_REDUCE_MAX}, {"Min", CYNF_REDUCE_MIN}, {"Amin", CYNF_REDUCE_MIN},
+        {"Prod", CYNF_REDUCE_PROD}};
+    const cynf_tensor_id x = operand(c, 0, "x");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].name, class_name(c)))
+            return cynf_g_reduce(c->g, x, kinds[i].kind, axes(c, x), keepdims(c));
+    return CYNF_NO_TENSOR;
+}
+
+static cynf_tensor_id any_all(cynf_lower *c)
+{
+    const cynf_tensor_id x = cynf_nonzero(c, operand(c, 0, "x"));
+    return cynf_g_reduce(c->g, x, class_name(c)[1] == 'n' ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, axes(c, x), keepdims(c));
+}
+
+static cynf_tensor_id spread(cynf_lower *c) /* Var, Std */
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const uint32_t mask = axes(c, x);
+    const cynf_tensor_id centred = binary(c, CYNF_ELT_SUB, x, cynf_g_reduce(c->g, x, CYNF_REDUCE_MEAN, mask, true));
+    const cynf_tensor_id var = cynf_g_reduce(c->g, unary(c, centred, CYNF_ACT_SQUARE, 0, 0), CYNF_REDUCE_MEAN, mask, keepdims(c));
+    return class_name(c)[0] == 'S' ? unary(c, var, CYNF_ACT_SQRT, 0, 0) : var;
+}
+
+static cynf_tensor_id logsumexp(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const uint32_t mask = axes(c, x);
+    const cynf_tensor_id most = cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, mask, true), e = unary(c, binary(c, CYNF_ELT_SUB, x, most), CYNF_ACT_EXP, 0, 0);
+    const cynf_tensor_id rest = unary(c, cynf_g_reduce(c->g, e, CYNF_REDUCE_SUM, mask, keepdims(c)), CYNF_ACT_LOG, 0, 0);
+    return binary(c, CYNF_ELT_ADD, cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, mask, keepdims(c)), rest);
+}
+
+/* The first index of the largest (smallest) element: n - max of (n - i) where x equals it. */
+static cynf_tensor_id arg(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "axis");
+    if (!v)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "without an axis it is not supported");
+    const int axis = axis_of(c, x, v, 0);
+    cynf_shape s = {cynf_shape_of(c, x).rank, {1, 1, 1, 1, 1, 1, 1, 1}};
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
+    const int32_t n = s.d[axis] = cynf_shape_of(c, x).d[axis];
+    x = !strcmp(class_name(c), "Argmin") ? unary(c, x, CYNF_ACT_NEG, 0, 0) : x;
+    const cynf_tensor_id most = cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, 1u << axis, true), countdown = cynf_g_const(c->g, &s, NULL);
+    for (int32_t i = 0; countdown >= 0 && i < n; i++)
+        c->g->t[countdown].data[i] = (float)(n - i);
+    const cynf_tensor_id equal = negated(c, unary(c, binary(c, CYNF_ELT_SUB, most, x), CYNF_ACT_SIGN, 0, 0));
+    const cynf_tensor_id best = cynf_g_reduce(c->g, binary(c, CYNF_ELT_MUL, equal, countdown), CYNF_REDUCE_MAX, 1u << axis, keepdims(c));
+    return unary(c, best, CYNF_ACT_AFFINE, -1, (float)n);
+}
+
+static cynf_tensor_id normalize(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    if (number(c, 2, "order", 2) != 2)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only order 2 is supported");
+    const cynf_tensor_id inv = unary(c, cynf_g_reduce(c->g, x, CYNF_REDUCE_SUMSQ, axes(c, x), true), CYNF_ACT_RSQRT, 0, 0);
+    return binary(c, CYNF_ELT_MUL, x, binary(c, CYNF_ELT_MIN, inv, cynf_g_scalar(c->g, (float)(1 / number(c, 3, "epsilon", 1e-7)))));
+}
+
+/* ---- shapes -------------------------------------------------------------------------------------------------------------------- */
+
+/* Indices [n] along one axis, each below its size. */
+static cynf_tensor_id select_along(cynf_lower *c, cynf_tensor_id x, int axis, int32_t n, const int32_t *index)
+{
+    float *table = malloc(2 * (size_t)n * sizeof *table);
+    if (!table || c->g->status) {
+        free(table);
+        return c->g->status ? CYNF_NO_TENSOR : cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        table[i] = 1;
+        table[n + i] = (float)index[i];
+    }
+    const cynf_tensor_id y = cynf_g_resample(c->g, x, axis, n, 1, table, table + n);
+    free(table);
+    return y;
+}
+
+/* The same with index i = f(i) for i < n. */
+typedef int32_t index_fn(int32_t i, int32_t size, int32_t parameter);
+
+static cynf_tensor_id map_along(cynf_lower *c, cynf_tensor_id x, int axis, int64_t n, index_fn *f, int32_t parameter)
+{
+    const int32_t size = cynf_shape_of(c, x).d[axis];
+    int32_t *index = n > 0 && n <= MAX_CONSTANT ? malloc((size_t)n * sizeof *index) : NULL;
+    if (!index)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an axis of %lld elements is not supported", (long long)n);
+    for (int32_t i = 0; i < n; i++)
+        index[i] = f(i, size, parameter);
+    const cynf_tensor_id y = select_along(c, x, axis, (int32_t)n, index);
+    free(index);
+    return y;
+}
+
+static int32_t modulo(int32_t i, int32_t n) { return (i % n + n) % n; }
+static int32_t backwards(int32_t i, int32_t size, int32_t unused) { return (void)unused, size - 1 - i; }
+static int32_t rolled(int32_t i, int32_t size, int32_t shift) { return modulo(i - shift % size, size); }
+static int32_t reflected(int32_t i, int32_t size, int32_t before)
+{
+    const int32_t period = size > 1 ? 2 * size - 2 : 1, k = modulo(i - before, period);
+    return k < size ? k : period - k;
+}
+static int32_t mirrored(int32_t i, int32_t size, int32_t before)
+{
+    const int32_t k = modulo(i - before, 2 * size);
+    return k < size ? k : 2 * size - 1 - k;
+}
+
+static cynf_tensor_id flip(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const uint32_t mask = axes(c, x);
+    for (int i = 0; mask >> i; i++)
+        if (mask >> i & 1)
+            x = map_along(c, x, i, cynf_shape_of(c, x).d[i], backwards, 0);
+    return x;
+}
+
+static cynf_tensor_id roll(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *shift = option(c, 1, "shift"), *axis = option(c, 2, "axis");
+    if (!cJSON_IsNumber(shift) || !cJSON_IsNumber(axis) || fabs(shift->valuedouble) > 1 << 30)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only one shift along one axis is supported");
+    const int at = axis_of(c, x, axis, 0);
+    return map_along(c, x, at, cynf_shape_of(c, x).d[at], rolled, (int32_t)shift->valuedouble);
+}
+
+static cynf_tensor_id tile(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *list = option(c, 1, "repeats");
+    const int rank = cynf_shape_of(c, x).rank, n = cJSON_GetArraySize(list);
+    if (!cJSON_IsArray(list) || n > rank)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "repeats is not a list of at most %d numbers", rank);
+    for (int i = 0; i < n && !c->g->status; i++) {
+        const cJSON *e = cJSON_GetArrayItem(list, i);
+        const int axis = rank - n + i;
+        const double times = cJSON_IsNumber(e) ? e->valuedouble : 0;
+        if (times != 1)
+            x = map_along(c, x, axis_of(c, x, NULL, axis), times > 0 && times < MAX_CONSTANT ? (int64_t)times * cynf_shape_of(c, x).d[axis] : 0, rolled, 0);
+    }
+    return x;
+}
+
+static cynf_tensor_id repeat(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *axis = option(c, 2, "axis");
+    const double times = number(c, 1, "repeats", 0);
+    int32_t counts[CYNF_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1};
+    if (!axis || times < 1 || times > MAX_CONSTANT)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only one number of repeats along one axis is supported");
+    counts[axis_of(c, x, axis, 0)] = (int32_t)times;
+    return cynf_g_repeat(c->g, x, counts);
+}
+
+static cynf_tensor_id pad(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *width = option(c, 1, "pad_width"), *value = cynf_call_arg(c, 3, "constant_values"), *kind = option(c, 2, "mode");
+    const char *mode = kind ? cJSON_GetStringValue(kind) : "constant";
+    const cynf_shape s = cynf_shape_of(c, x);
+    int32_t before[CYNF_MAX_DIMS] = {0}, after[CYNF_MAX_DIMS] = {0};
+    for (int i = 0; i < s.rank; i++) {
+        const cJSON *pair = cJSON_GetArrayItem(width, cJSON_GetArraySize(width) == 1 ? 0 : i), *b = cJSON_GetArrayItem(pair, 0), *a = cJSON_GetArrayItem(pair, 1);
+        if (!cJSON_IsNumber(b) || !cJSON_IsNumber(a) || b->valuedouble < 0 || a->valuedouble < 0 || b->valuedouble > MAX_CONSTANT || a->valuedouble > MAX_CONSTANT)
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "pad_width is not a list of %d pairs", s.rank);
+        before[i] = (int32_t)b->valuedouble;
+        after[i] = (int32_t)a->valuedouble;
+    }
+    if (mode && !strcmp(mode, "constant"))
+        return cynf_g_pad(c->g, x, before, after, cJSON_IsNumber(value) ? (float)value->valuedouble : 0);
+    index_fn *f = mode && !strcmp(mode, "reflect") ? reflected : mode && !strcmp(mode, "symmetric") ? mirrored : NULL;
+    if (!f)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mode \"%s\" is not supported", mode ? mode : "?");
+    for (int i = 0; i < s.rank; i++)
+        if (before[i] || after[i])
+            x = map_along(c, x, i, (int64_t)s.d[i] + before[i] + after[i], f, before[i]);
+    return x;
+}
+
+static cynf_tensor_id take(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), list = operand(c, 1, "indices");
+    const int axis = axis_of(c, x, option(c, 2, "axis"), 0);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
+    const cynf_shape s = cynf_shape_of(c, list);
+    const int32_t size = cynf_shape_of(c, x).d[axis], n = (int32_t)cynf_shape_elems(&s);
+    if (!c->g->t[list].data || s.rank > 1)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only constant indices, one number or a list, are supported");
+    int32_t *index = malloc((size_t)n * sizeof *index);
+    for (int32_t i = 0; index && i < n; i++) {
+        const float v = c->g->t[list].data[i];
+        index[i] = v >= (float)-size && v < (float)size ? (int32_t)(v < 0 ? v + (float)size : v) : -1;
+        if (index[i] < 0)
+            cynf_graph_fail(c->g, CYNF_EFORMAT, "index %g is out of range for an axis of %d", (double)v, size);
+    }
+    cynf_tensor_id y = index ? select_along(c, x, axis, n, index) : cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+    free(index);
+    if (s.rank == 0 && !c->g->status) {
+        cynf_shape out = cynf_shape_of(c, y);
+        memmove(out.d + axis, out.d + axis + 1, (size_t)(out.rank - axis - 1) * sizeof *out.d);
+        out.rank--;
+        y = cynf_g_reshape(c->g, y, &out);
+    }
+    return y;
+}
+
+static cynf_tensor_id cumsum(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "axis");
+    const int axis = axis_of(c, x, v, -1);
+    const int32_t n = cynf_shape_of(c, x).d[axis];
+    float *w = v && n <= 2048 ? calloc((size_t)n * (size_t)(n + 1), sizeof *w) : NULL;
+    if (c->g->status || !w) {
+        free(w);
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only sums along one axis of at most 2048 elements are supported");
+    }
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j <= i; j++)
+            w[(size_t)i * (size_t)n + (size_t)j] = 1;
+    const cynf_tensor_id y = cynf_g_resample(c->g, x, axis, n, n, w, w + (size_t)n * (size_t)n);
+    free(w);
+    return y;
+}
+
+static cynf_tensor_id transpose(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *list = option(c, 1, "axes");
+    const int rank = cynf_shape_of(c, x).rank;
+    int32_t perm[CYNF_MAX_DIMS];
+    for (int i = 0; i < rank; i++) {
+        const cJSON *e = cJSON_GetArrayItem(list, i);
+        perm[i] = !list ? rank - 1 - i : cJSON_IsNumber(e) && fabs(e->valuedouble) < 64 ? (int32_t)e->valuedouble : -1;
+        perm[i] += list && perm[i] < 0 ? rank : 0;
+    }
+    if (rank && perm[0])
+        c->g->batch_mixed = true;
+    return cynf_g_transpose(c->g, x, perm);
+}
+
+static cynf_tensor_id swapaxes(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const int a = axis_of(c, x, option(c, 1, "axis1"), 0), b = axis_of(c, x, option(c, 2, "axis2"), 0);
+    int32_t perm[CYNF_MAX_DIMS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    perm[a] = b;
+    perm[b] = a;
+    return cynf_g_transpose(c->g, x, perm);
+}
+
+cynf_tensor_id cynf_op_reshape(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *list = cynf_cfg(c, "newshape|shape");
+    cynf_shape s = {0};
+    const int n = cJSON_GetArraySize(list);
+    if (!cJSON_IsArray(list) || n > CYNF_MAX_DIMS)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "newshape is not a list of at most %d dimensions", CYNF_MAX_DIMS);
+    for (const cJSON *e = list->child; e; e = e->next, s.rank++) /* an open dimension is the batch */
+        s.d[s.rank] = cJSON_IsNumber(e) && e->valuedouble >= -1 && e->valuedouble < 1 << 30 ? (int32_t)e->valuedouble : s.rank ? 0 : cynf_shape_of(c, x).d[0];
+    return cynf_g_reshape(c->g, x, &s);
+}
+
+static cynf_tensor_id expand_dims(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "axis");
+    const int rank = cynf_shape_of(c, x).rank;
+    const double axis = cJSON_IsNumber(v) ? v->valuedouble + (v->valuedouble < 0 ? rank + 1 : 0) : -1;
+    if (axis < 0 || axis > rank)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis must be one number within the rank");
+    return cynf_expand(c, x, (int)axis);
+}
+
+static cynf_tensor_id squeeze(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cynf_shape s = cynf_shape_of(c, x);
+    const cJSON *v = option(c, 1, "axis");
+    const uint32_t mask = v ? cynf_cfg_axes(c, v, s.rank) : ~1u;
+    cynf_shape out = {0};
+    for (int i = 0; i < s.rank; i++)
+        if (!(mask >> i & 1) || s.d[i] != 1)
+            out.d[out.rank++] = s.d[i];
+    return cynf_g_reshape(c->g, x, &out);
+}
+
+static cynf_tensor_id stack(cynf_lower *c)
+{
+    const int rank = c->n_in ? cynf_shape_of(c, c->in[0]).rank + 1 : 0;
+    const cJSON *v = option(c, 1, "axis");
+    const double axis = cJSON_IsNumber(v) ? v->valuedouble + (v->valuedouble < 0 ? rank : 0) : 0;
+    cynf_tensor_id part[CYNF_MAX_NODE_INPUTS];
+    if (axis < 1 || axis >= rank || c->n_in > CYNF_MAX_NODE_INPUTS)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis %g of %d tensors is not supported", axis, c->n_in);
+    for (int32_t i = 0; i < c->n_in; i++)
+        part[i] = cynf_expand(c, c->in[i], (int)axis);
+    return cynf_g_concat(c->g, part, c->n_in, (int)axis);
+}
+
+static cynf_tensor_id split(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "indices_or_sections");
+    const int axis = axis_of(c, x, option(c, 2, "axis"), 0);
+    const int32_t size = cynf_shape_of(c, x).d[axis];
+    const int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) + 1 : cJSON_IsNumber(v) && v->valuedouble >= 1 && v->valuedouble <= size ? (int)v->valuedouble : 0;
+    cynf_tensor_id first = CYNF_NO_TENSOR;
+    if (!n || (!cJSON_IsArray(v) && size % n))
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "an axis of %d cannot be split like this", size);
+    for (int i = 0, from = 0; i < n && !c->g->status; i++) {
+        const cJSON *e = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, i) : NULL;
+        const int to = cJSON_IsArray(v) ? (cJSON_IsNumber(e) && fabs(e->valuedouble) < 1 << 30 ? (int)e->valuedouble : size) : (i + 1) * (size / n);
+        const cynf_tensor_id part = cynf_take(c, x, axis, from, to - from);
+        from = to;
+        if (i)
+            cynf_set_output(c, i, part);
+        else
+            first = part;
+    }
+    return first;
+}
+
+/* x[...] with numbers, slices, an ellipsis and new axes. */
+static cynf_tensor_id get_item(cynf_lower *c)
+{
+    cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *key = cynf_call_arg(c, 1, "key"), *first = cJSON_IsArray(key) ? key->child : key;
+    const int rank = cynf_shape_of(c, x).rank;
+    cynf_shape out = {0};
+    int axis = 0, used = 0;
+    for (const cJSON *e = first; e; e = cJSON_IsArray(key) ? e->next : NULL) {
+        const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "class_name"));
+        used += cJSON_IsNumber(e) || (klass && !strcmp(klass, "__slice__"));
+    }
+    for (const cJSON *e = first; e && !c->g->status; e = cJSON_IsArray(key) ? e->next : NULL) {
+        const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "class_name"));
+        const cJSON *config = cJSON_GetObjectItemCaseSensitive(e, "config");
+        if (cJSON_IsNull(e)) {
+            if (out.rank < CYNF_MAX_DIMS)
+                out.d[out.rank++] = 1;
+        } else if (klass && !strcmp(klass, "__ellipsis__")) {
+            for (int i = 0; i < rank - used && axis < rank && out.rank < CYNF_MAX_DIMS; i++)
+                out.d[out.rank++] = cynf_shape_of(c, x).d[axis++];
+        } else if (axis >= rank || out.rank == CYNF_MAX_DIMS) {
+            return cynf_graph_fail(c->g, CYNF_EFORMAT, "more indices than %d axes", rank);
+        } else if (cJSON_IsNumber(e)) {
+            const int32_t n = cynf_shape_of(c, x).d[axis];
+            const double at = e->valuedouble + (e->valuedouble < 0 ? n : 0);
+            if (at < 0 || at >= n)
+                return cynf_graph_fail(c->g, CYNF_EFORMAT, "index %g is out of range for an axis of %d", e->valuedouble, n);
+            c->g->batch_mixed |= !axis;
+            x = cynf_take(c, x, axis++, (int32_t)at, 1);
+        } else if (klass && !strcmp(klass, "__slice__")) {
+            const cJSON *v[3] = {cJSON_GetObjectItemCaseSensitive(config, "start"), cJSON_GetObjectItemCaseSensitive(config, "stop"), cJSON_GetObjectItemCaseSensitive(config, "step")};
+            const int32_t n = cynf_shape_of(c, x).d[axis];
+            const double step = cJSON_IsNumber(v[2]) ? v[2]->valuedouble : 1;
+            double begin = cJSON_IsNumber(v[0]) ? v[0]->valuedouble + (v[0]->valuedouble < 0 ? n : 0) : step > 0 ? 0 : n - 1;
+            double end = cJSON_IsNumber(v[1]) ? v[1]->valuedouble + (v[1]->valuedouble < 0 ? n : 0) : step > 0 ? n : -1;
+            begin = fmin(fmax(begin, step > 0 ? 0 : -1), step > 0 ? n : n - 1);
+            end = fmin(fmax(end, -1), n);
+            const double size = ceil((end - begin) / step);
+            if (!(size >= 1) || fabs(step) > 1 << 30)
+                return cynf_graph_fail(c->g, CYNF_EFORMAT, "a slice leaves nothing of an axis of %d", n);
+            c->g->batch_mixed |= !axis && (begin != 0 || size != n || step != 1);
+            int32_t *index = malloc((size_t)size * sizeof *index);
+            for (int32_t i = 0; index && i < (int32_t)size; i++)
+                index[i] = (int32_t)begin + i * (int32_t)step;
+            x = step == 1 ? cynf_take(c, x, axis, (int32_t)begin, (int32_t)size) : index ? select_along(c, x, axis, (int32_t)size, index) : CYNF_NO_TENSOR;
+            free(index);
+            axis++;
+            out.d[out.rank++] = (int32_t)size;
+        } else
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an index is neither a number nor a slice nor an ellipsis");
+    }
+    for (; axis < rank && out.rank < CYNF_MAX_DIMS && !c->g->status; axis++)
+        out.d[out.rank++] = cynf_shape_of(c, x).d[axis];
+    return cynf_g_reshape(c->g, x, &out);
+}
+
+static cynf_tensor_id depth_to_space(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cynf_shape s = cynf_shape_of(c, x);
+    const int32_t b = (int32_t)number(c, 1, "block_size", 0);
+    const cJSON *format = option(c, -1, "data_format");
+    if (s.rank != 4 || b < 1 || b > 1 << 12 || s.d[3] % (b * b) || (cJSON_IsString(format) && strcmp(format->valuestring, "channels_last")))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "block_size %d needs an image of channels_last with a multiple of %d channels", b, b * b);
+    const cynf_tensor_id y = cynf_g_reshape(c->g, x, &(cynf_shape){6, {s.d[0], s.d[1], s.d[2], b, b, s.d[3] / (b * b)}});
+    return cynf_g_reshape(c->g, cynf_g_transpose(c->g, y, (const int32_t[]){0, 1, 3, 2, 4, 5}), &(cynf_shape){4, {s.d[0], s.d[1] * b, s.d[2] * b, s.d[3] / (b * b)}});
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------------------------- */
+
+static cynf_tensor_id matmul(cynf_lower *c)
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_shape ps = cynf_shape_of(c, p), qs = cynf_shape_of(c, q);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
+    if (qs.rank == 2 && c->g->t[q].data)
+        return cynf_g_fc(c->g, p, q, CYNF_NO_TENSOR);
+    if (ps.rank < 2 || qs.rank != ps.rank)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "operands of rank %d and %d; only equal ranks of at least 2 are supported", ps.rank, qs.rank);
+    c->g->batch_mixed |= ps.rank == 2;
+    return cynf_g_gemm(c->g, p, q);
+}
+
+static cynf_tensor_id einsum(cynf_lower *c)
+{
+    const cJSON *eq = option(c, 0, "subscripts");
+    const int first = cynf_cfg(c, "subscripts") ? 0 : 1;
+    if (!cJSON_IsString(eq) || c->n_in > 2)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only equations of two operands are supported");
+    return cynf_einsum(c, eq->valuestring, operand(c, first, "x1"), operand(c, first + 1, "x2"));
+}
+
+static cynf_tensor_id one_hot(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const double n = number(c, 1, "num_classes", 0);
+    if (n < 1 || n > MAX_CONSTANT || number(c, 2, "axis", -1) != -1)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only the last axis and a number of classes of at least 1 are supported");
+    return cynf_one_hot(c, x, (int32_t)n);
+}
+
+static cynf_tensor_id log_softmax(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    return cynf_g_softmax(c->g, x, CYNF_LOG_SOFTMAX, 1u << axis_of(c, x, option(c, 1, "axis"), -1));
+}
+
+#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
+#define SIMPLE_OP(name) OP(name, simple)
+const cynf_layer_class cynf_layers_ops[] = {
+    SIMPLE_OP("Absolute") SIMPLE_OP("Abs") SIMPLE_OP("Ceil") SIMPLE_OP("Celu") SIMPLE_OP("Cos") SIMPLE_OP("Elu") SIMPLE_OP("Erf") SIMPLE_OP("Exp") SIMPLE_OP("Expm1")
+    SIMPLE_OP("Floor") SIMPLE_OP("HardSigmoid") SIMPLE_OP("HardSilu") SIMPLE_OP("HardShrink") SIMPLE_OP("HardTanh") SIMPLE_OP("LeakyRelu") SIMPLE_OP("Log")
+    SIMPLE_OP("Log1p") SIMPLE_OP("LogSigmoid") SIMPLE_OP("Mish") SIMPLE_OP("Negative") SIMPLE_OP("Reciprocal") SIMPLE_OP("Relu") SIMPLE_OP("Relu6") SIMPLE_OP("Rsqrt")
+    SIMPLE_OP("Selu") SIMPLE_OP("Sigmoid") SIMPLE_OP("Sign") SIMPLE_OP("Silu") SIMPLE_OP("Sin") SIMPLE_OP("SoftShrink") SIMPLE_OP("Softplus") SIMPLE_OP("Softsign")
+    SIMPLE_OP("SparsePlus") SIMPLE_OP("SparseSigmoid") SIMPLE_OP("Sqrt") SIMPLE_OP("Square") SIMPLE_OP("Squareplus") SIMPLE_OP("Tanh") SIMPLE_OP("TanhShrink")
+    OP("Gelu", gelu) OP("Log2", scaled_log) OP("Log10", scaled_log) OP("Trunc", trunc_op) OP("Round", round_op) OP("Tan", tan_op) OP("Sinh", hyperbolic)
+    OP("Cosh", hyperbolic) OP("Arcsinh", arcsinh) OP("Cbrt", cbrt_op) OP("Clip", clip) OP("Cast", cast) OP("Divide", divide) OP("TrueDivide", divide)
+    OP("FloorDivide", floor_divide) OP("Power", power) OP("Logaddexp", logaddexp) OP("Greater", compare) OP("GreaterEqual", compare) OP("Less", compare)
+    OP("LessEqual", compare) OP("Equal", compare) OP("NotEqual", compare) OP("LogicalAnd", logical) OP("LogicalOr", logical) OP("LogicalXor", logical)
+    OP("LogicalNot", logical) OP("Where", where) OP("ZerosLike", constant_like) OP("OnesLike", constant_like) OP("Sum", reduction) OP("Mean", reduction)
+    OP("Max", reduction) OP("Amax", reduction) OP("Min", reduction) OP("Amin", reduction) OP("Prod", reduction) OP("Any", any_all) OP("All", any_all)
+    OP("Var", spread) OP("Std", spread) OP("Logsumexp", logsumexp) OP("Argmax", arg) OP("Argmin", arg) OP("Normalize", normalize) OP("Flip", flip) OP("Roll", roll)
+    OP("Tile", tile) OP("Repeat", repeat) OP("Pad", pad) OP("Take", take) OP("Cumsum", cumsum) OP("Transpose", transpose) OP("Swapaxes", swapaxes)
+    OP("ExpandDims", expand_dims) OP("Squeeze", squeeze) OP("Stack", stack) OP("Split", split) OP("GetItem", get_item) OP("DepthToSpace", depth_to_space)
+    OP("Matmul", matmul) OP("Einsum", einsum) OP("OneHot", one_hot) OP("LogSoftmax", log_softmax)
+    {NULL, NULL, CYNF_ONE_INPUT},
+};
