@@ -4,8 +4,7 @@
 
 #define MAX_ONE_HOT (1 << 26)
 
-/* Whole numbers as Keras casts them: towards zero. */
-static cynf_tensor_id whole(cynf_lower *c, cynf_tensor_id x)
+cynf_tensor_id cynf_whole(cynf_lower *c, cynf_tensor_id x)
 {
     for (int32_t i = 0; i < c->g->n_in; i++)
         if (c->g->in[i].t == x && c->g->in[i].dtype != CYNF_F32 && c->g->in[i].dtype != CYNF_F64)
@@ -35,7 +34,7 @@ static cynf_tensor_id rows(cynf_lower *c, cynf_tensor_id table, cynf_tensor_id x
 static cynf_tensor_id embedding(cynf_lower *c)
 {
     const int32_t n = cynf_cfg_int(c, "input_dim", 1, CYNF_REQUIRED), m = cynf_cfg_int(c, "output_dim", 1, CYNF_REQUIRED);
-    const cynf_tensor_id x = whole(c, c->in[0]), table = cynf_layer_adapted(c, "embeddings", &(cynf_shape){2, {n, m}});
+    const cynf_tensor_id x = cynf_whole(c, c->in[0]), table = cynf_layer_adapted(c, "embeddings", &(cynf_shape){2, {n, m}});
     if (c->g->status)
         return CYNF_NO_TENSOR;
     if (cynf_cfg_bool(c, "mask_zero", false))

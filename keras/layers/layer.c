@@ -417,12 +417,12 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
 extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
-    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_wrapper[];
+    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_categories[], cynf_layers_spectrum[], cynf_layers_wrapper[];
 
 const cynf_layer_class *cynf_layer_find(const char *name)
 {
     static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_rnn, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
-        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_ops, cynf_layers_wrapper};
+        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_ops, cynf_layers_categories, cynf_layers_spectrum, cynf_layers_wrapper};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const cynf_layer_class *k = families[i]; k->name; k++)
             if (!strcmp(k->name, name))

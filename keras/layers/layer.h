@@ -110,6 +110,8 @@ cynf_tensor_id cynf_op_reshape(cynf_lower *c);
 /** 1 where the real number x is not 0, else 0; 1 where p > q, else 0. */
 cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x);
 cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q);
+/** Whole numbers as Keras casts them: towards zero. */
+cynf_tensor_id cynf_whole(cynf_lower *c, cynf_tensor_id x);
 /** For every whole number of x a row of n elements: 1 at its index, else 0. */
 cynf_tensor_id cynf_one_hot(cynf_lower *c, cynf_tensor_id x, int32_t n);
 /** x with one axis more, of size 1, before the given one. */
