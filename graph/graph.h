@@ -26,6 +26,7 @@ typedef struct cynf_tensor {
     cynf_shape shape;
     float *data;      /**< constants: owned by the graph; NULL for activations */
     int32_t producer; /**< node, or -1 for inputs and constants */
+    int32_t uses;     /**< scratch of the passes: readers */
     char *name;       /**< for messages; owned by the graph; may be NULL */
 } cynf_tensor;
 

@@ -16,22 +16,32 @@ static cynf_node *producer(const cynf_graph *g, cynf_tensor_id t)
     return g->t[t].producer >= 0 ? &g->node[g->t[t].producer] : NULL;
 }
 
-/* Readers of t, model outputs included. */
-static int uses(const cynf_graph *g, cynf_tensor_id t)
+/* Readers of t, model outputs included: counted before each pass and kept up to date where they may grow; a pass may see too many, never too few. */
+static int uses(const cynf_graph *g, cynf_tensor_id t) { return g->t[t].uses; }
+
+static void count_uses(cynf_graph *g)
 {
-    int n = 0;
+    for (int i = 0; i < g->n_t; i++)
+        g->t[i].uses = 0;
     for (int j = 0; j < g->n_node; j++)
         if (!g->node[j].dead)
             for (int i = 0; i < g->node[j].n_in; i++)
-                n += g->node[j].in[i] == t;
+                g->t[g->node[j].in[i]].uses++;
     for (int i = 0; i < g->n_out; i++)
-        n += g->out[i].t == t;
-    return n;
+        g->t[g->out[i].t].uses++;
+}
+
+/* Operand i of n becomes t. */
+static void read_from(cynf_graph *g, cynf_node *n, int i, cynf_tensor_id t)
+{
+    n->in[i] = t;
+    g->t[t].uses++;
 }
 
 /* Everyone who reads from now reads to. */
 static void replace(cynf_graph *g, cynf_tensor_id from, cynf_tensor_id to)
 {
+    g->t[to].uses += g->t[from].uses;
     for (int j = 0; j < g->n_node; j++)
         for (int i = 0; i < g->node[j].n_in; i++)
             if (g->node[j].in[i] == from)
@@ -228,7 +238,7 @@ static bool fold_scale(cynf_graph *g, int j)
         n = &g->node[j];
         n->kind = CYNF_ELT_MULADD;
         n->n_in = 3;
-        n->in[0] = from;
+        read_from(g, n, 0, from);
         n->in[1] = tk;
         n->in[2] = ts;
         n->e = e;
@@ -338,7 +348,7 @@ static bool fold_pad(cynf_graph *g, int j)
         return false;
     n->pt += p->begin[1];
     n->pl += p->begin[2];
-    n->in[0] = p->in[0];
+    read_from(g, n, 0, p->in[0]);
     return true;
 }
 
@@ -412,7 +422,7 @@ static bool hoist_over_reshape(cynf_graph *g, int j)
     for (int i = 0; i < f.n_in; i++)
         if (!g->t[f.in[i]].data) {
             cynf_node *p = producer(g, f.in[i]);
-            f.in[i] = p->in[0];
+            read_from(g, &f, i, p->in[0]);
             if (p != &g->node[last])
                 p->dead = true;
         }
@@ -423,6 +433,7 @@ static bool hoist_over_reshape(cynf_graph *g, int j)
     g->node[last] = f;
     g->node[j] = r;
     g->t[y].producer = last;
+    g->t[y].uses = 1;
     g->t[r.out].producer = j;
     return true;
 }
@@ -439,7 +450,7 @@ static bool fold_reshape(cynf_graph *g, int j)
     const cynf_node *p = producer(g, n->in[0]);
     if (!p || p->op != CYNF_N_RESHAPE)
         return false;
-    n->in[0] = p->in[0];
+    read_from(g, n, 0, p->in[0]);
     return true;
 }
 
@@ -456,7 +467,7 @@ static bool fold_transpose(cynf_graph *g, int j)
         for (int i = 0; i < r; i++)
             perm[i] = p->perm[n->perm[i]];
         memcpy(n->perm, perm, (size_t)r * sizeof *perm);
-        n->in[0] = p->in[0];
+        read_from(g, n, 0, p->in[0]);
     }
     for (int i = 0; i < r; i++)
         identity &= n->perm[i] == i;
@@ -492,9 +503,13 @@ static bool fold_constant(cynf_graph *g, int j)
 static bool remove_unused(cynf_graph *g)
 {
     bool changed = false;
+    count_uses(g);
     for (int j = g->n_node - 1; j >= 0; j--)
-        if (!g->node[j].dead && !uses(g, g->node[j].out))
+        if (!g->node[j].dead && !uses(g, g->node[j].out)) {
             changed = g->node[j].dead = true;
+            for (int i = 0; i < g->node[j].n_in; i++)
+                g->t[g->node[j].in[i]].uses--;
+        }
     return changed;
 }
 
@@ -559,10 +574,12 @@ cynf_status cynf_graph_optimise(cynf_graph *g)
     bool changed = true;
     while (changed && !g->status) {
         changed = false;
-        for (size_t p = 0; p < sizeof passes / sizeof *passes; p++)
+        for (size_t p = 0; p < sizeof passes / sizeof *passes; p++) {
+            count_uses(g);
             for (int j = 0; j < g->n_node && !g->status; j++)
                 if (!g->node[j].dead)
                     changed |= passes[p](g, j);
+        }
         changed |= remove_unused(g);
     }
     return g->status ? g->status : compact(g);

@@ -125,7 +125,7 @@ static int by_key(const void *a, const void *b)
 static bool is_history(const cJSON *v)
 {
     const cJSON *a = cJSON_IsArray(v) ? v->child : NULL, *b = a ? a->next : NULL, *c = b ? b->next : NULL;
-    return cJSON_IsString(a) && cJSON_IsNumber(b) && b->valuedouble >= 0 && cJSON_IsNumber(c);
+    return cJSON_IsString(a) && cJSON_IsNumber(b) && cJSON_IsNumber(c) && strcmp(a->valuestring, "_CONSTANT_VALUE");
 }
 
 static bool collect(ref_list *l, const cJSON *v, const char *key);
