@@ -11,6 +11,7 @@
 #include "graph/program_internal.h"
 
 #define ALIGN_ELEMS 16
+#define MAX_VISITS 4e8 /* of blocks by blocks, in all placements */
 
 typedef struct block {
     int64_t elems, offset;
@@ -51,14 +52,16 @@ static int64_t place_all(block *blk, int n, block **sorted)
     return top;
 }
 
-static int64_t lower_bound(const block *blk, int n, int steps)
+/* The most that lives at one step; change has room for steps + 1 zeros. */
+static int64_t lower_bound(const block *blk, int n, int steps, int64_t *change)
 {
-    int64_t most = 0;
+    int64_t most = 0, live = 0;
+    for (int i = 0; i < n; i++) {
+        change[blk[i].first] += blk[i].elems;
+        change[blk[i].last + 1] -= blk[i].elems;
+    }
     for (int s = 0; s < steps; s++) {
-        int64_t live = 0;
-        for (int i = 0; i < n; i++)
-            if (blk[i].first <= s && s <= blk[i].last)
-                live += blk[i].elems;
+        live += change[s];
         if (live > most)
             most = live;
     }
@@ -97,7 +100,8 @@ void cynf_build_memory(cynf_builder *b)
 
     const size_t cap = (size_t)b->n_buffer + (size_t)p->n_step + 1;
     block *blk = calloc(cap, sizeof *blk), *best = calloc(cap, sizeof *best), **sorted = calloc(cap, sizeof *sorted);
-    if (!blk || !best || !sorted) {
+    int64_t *change = calloc((size_t)p->n_step + 1, sizeof *change);
+    if (!blk || !best || !sorted || !change) {
         cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
         goto done;
     }
@@ -111,12 +115,13 @@ void cynf_build_memory(cynf_builder *b)
         if (p->step[s].workspace_bytes)
             blk[n++] = (block){CYNF_ROUND_UP(p->step[s].workspace_bytes, 64) / (int64_t)sizeof(float), 0, s, s, b->n_buffer + s};
     qsort(blk, (size_t)n, sizeof *blk, by_size);
-    const int64_t bound = lower_bound(blk, n, p->n_step);
+    const int64_t bound = lower_bound(blk, n, p->n_step, change);
     int64_t top = place_all(blk, n, sorted);
     memcpy(best, blk, (size_t)n * sizeof *blk);
-    /* Random swaps of the best order so far; worth it only while the bound is not met. */
+    /* Random swaps of the best order so far; worth it only while the bound is not met, and the fewer the more blocks there are. */
     uint32_t seed = 1;
-    for (int round = 0; round < 300 && top > bound && n > 2; round++) {
+    const double rounds = n ? MAX_VISITS / ((double)n * n) : 0;
+    for (int round = 0; round < 300 && round < rounds && top > bound && n > 2; round++) {
         memcpy(blk, best, (size_t)n * sizeof *blk);
         for (int k = 0; k < 1 + round % 4; k++) {
             seed = seed * 1664525u + 1013904223u;
@@ -152,4 +157,5 @@ done:
     free(blk);
     free(best);
     free(sorted);
+    free(change);
 }
