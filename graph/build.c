@@ -450,3 +450,49 @@ cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, in
     const cynf_tensor_id w = cynf_g_const(g, &(cynf_shape){2, {out_len, taps}}, weights), f = cynf_g_const1(g, out_len, first);
     return g->status ? CYNF_NO_TENSOR : cynf_g_node(g, &(cynf_node){.op = CYNF_N_RESAMPLE, .n_in = 3, .in = {x, w, f}, .axis = axis}, &out);
 }
+
+cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence *r)
+{
+    const cynf_shape *xs = shape_of(g, x), *us = shape_of(g, r->u);
+    if (!xs || !us)
+        return CYNF_NO_TENSOR;
+    const int32_t gates = cynf_rnn_gates(&(cynf_rnn){.kind = r->kind}), h = us->rank == 2 ? us->d[0] : 0, states = r->kind == CYNF_RNN_LSTM ? 2 : 1;
+    char a[64], b[64];
+    if (us->rank != 2 || us->d[1] != (int64_t)gates * h)
+        return cynf_graph_fail(g, CYNF_EFORMAT, "the recurrent weight has shape %s, expected %d columns for each row", cynf_shape_text(us, a, sizeof a), gates);
+    if (xs->rank != 3 || xs->d[2] != us->d[1])
+        return cynf_graph_fail(g, CYNF_EFORMAT, "projected input of shape %s and recurrent weight of shape %s: mismatch", cynf_shape_text(xs, a, sizeof a),
+            cynf_shape_text(us, b, sizeof b));
+    cynf_node n = {.op = CYNF_N_RNN, .n_in = 2, .in = {x, r->u}, .kind = (int32_t)r->kind, .rnn = r->flags & ~(uint32_t)(CYNF_RNN_INITIAL | CYNF_RNN_MASKED),
+        .e = r->e, .re = r->re};
+    if (r->kind == CYNF_RNN_GRU_AFTER) {
+        if (!check_bias(g, r->bias, h))
+            return CYNF_NO_TENSOR;
+        n.in[n.n_in++] = r->bias >= 0 ? r->bias : cynf_g_const1(g, h, NULL);
+    }
+    const struct {
+        cynf_tensor_id t;
+        int32_t columns;
+        uint32_t flag;
+    } extra[2] = {{r->state, h * states, CYNF_RNN_INITIAL}, {r->mask, xs->d[1], CYNF_RNN_MASKED}};
+    for (int i = 0; i < 2; i++) {
+        if (extra[i].t < 0)
+            continue;
+        const cynf_shape *s = shape_of(g, extra[i].t), want = {2, {xs->d[0], extra[i].columns}};
+        if (!s || !cynf_shape_equal(s, &want))
+            return cynf_graph_fail(g, CYNF_EFORMAT, "its %s has shape %s, expected %s", i ? "mask" : "initial state", s ? cynf_shape_text(s, a, sizeof a) : "?",
+                cynf_shape_text(&want, b, sizeof b));
+        n.in[n.n_in++] = extra[i].t;
+        n.rnn |= extra[i].flag;
+    }
+    const int32_t steps = r->flags & CYNF_RNN_SEQUENCES ? xs->d[1] : 1;
+    const int64_t all = (int64_t)(steps + states) * h;
+    if (all > CYNF_MAX_TENSOR_ELEMS)
+        return cynf_graph_fail(g, CYNF_EFORMAT, "its output is too large");
+    cynf_shape out = {2, {xs->d[0], h}};
+    if (r->flags & CYNF_RNN_STATES)
+        out.d[1] = (int32_t)all;
+    else if (r->flags & CYNF_RNN_SEQUENCES)
+        out = (cynf_shape){3, {xs->d[0], xs->d[1], h}};
+    return g->status ? CYNF_NO_TENSOR : cynf_g_node(g, &n, &out);
+}

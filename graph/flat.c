@@ -4,7 +4,7 @@
  *
  *   "CYNFFLAT" version batch batch_mixed n_t n_node n_in n_out name
  *   tensors   rank d[rank] has_data                      (64-byte aligned floats follow at the end, in tensor order)
- *   nodes     op name class n_in in[] out and every integer field in order, value, epilogue
+ *   nodes     op name class n_in in[] out and every integer field in order, value, epilogues
  *   ports     t dtype name
  *   text      length bytes padded to 4
  */
@@ -15,7 +15,7 @@
 
 #include "graph/graph_internal.h"
 
-#define VERSION 1
+#define VERSION 2
 static const char magic[8] = "CYNFFLAT";
 
 /* ---- one description of the fields, used both ways ---------------------------------------------------------------------- */
@@ -87,13 +87,13 @@ static void node(stream *s, cynf_node *n)
     }
     words(s, n->in, n->n_in);
     int32_t *const fields[] = {&n->out, &n->kind, &n->kd, &n->kh, &n->kw, &n->sd, &n->sh, &n->sw, &n->dh, &n->dw, &n->pf, &n->pt, &n->pl, &n->groups, &n->mult,
-        &n->axis, &n->mask, &n->keepdims, &n->e.act, &n->e.residual};
+        &n->axis, &n->mask, &n->keepdims, &n->e.act, &n->e.residual, (int32_t *)&n->rnn, &n->re.act};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         word(s, fields[i]);
     words(s, n->perm, CYNF_MAX_DIMS);
     words(s, n->begin, CYNF_MAX_DIMS);
     words(s, n->step, CYNF_MAX_DIMS);
-    float *const floats[] = {&n->value, &n->e.a, &n->e.b, &n->e.c};
+    float *const floats[] = {&n->value, &n->e.a, &n->e.b, &n->e.c, &n->re.a, &n->re.b, &n->re.c};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         word(s, floats[i]);
 }

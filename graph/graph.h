@@ -46,8 +46,20 @@ typedef enum cynf_node_op {
     CYNF_N_PAD,       /**< constant before and after per axis */
     CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */
     CYNF_N_RESAMPLE,  /**< along one axis by a table: x, weights [out,taps], first [out] */
+    CYNF_N_RNN,       /**< x [n,t,gates*h], u [h,gates*h], bias [h] of GRU_AFTER, state [n,h or 2h] if it has one, mask [n,t] if it has one */
     CYNF_N_COUNT
 } cynf_node_op;
+
+/** Fields of cynf_rnn that are yes or no. */
+typedef enum cynf_rnn_flag {
+    CYNF_RNN_X_REVERSE = 1,
+    CYNF_RNN_Y_REVERSE = 2,
+    CYNF_RNN_SEQUENCES = 4,
+    CYNF_RNN_STATES = 8,
+    CYNF_RNN_INITIAL = 16,
+    CYNF_RNN_MASKED = 32,
+    CYNF_RNN_ZERO_MASKED = 64
+} cynf_rnn_flag;
 
 /** One struct for all operations keeps passes short; a field that an operation does not name is 0. */
 typedef struct cynf_node {
@@ -56,14 +68,16 @@ typedef struct cynf_node {
     int32_t n_in;
     cynf_tensor_id in[CYNF_MAX_NODE_INPUTS];
     cynf_tensor_id out;
-    int32_t kind;                                       /**< cynf_pool_kind, cynf_elt_kind, cynf_reduce_kind, cynf_softmax_kind */
+    int32_t kind;                                       /**< cynf_pool_kind, cynf_elt_kind, cynf_reduce_kind, cynf_softmax_kind, cynf_rnn_kind */
     int32_t kd, kh, kw, sd, sh, sw, dh, dw;             /**< window, stride, dilation */
     int32_t pf, pt, pl;                                 /**< padding before; what comes after follows from the output's shape */
     int32_t groups, mult, axis, mask, keepdims;
     int32_t perm[CYNF_MAX_DIMS];                        /**< transpose: perm; repeat: counts */
     int32_t begin[CYNF_MAX_DIMS], step[CYNF_MAX_DIMS];  /**< slice; pad: before in begin, after in step */
     float value;                                        /**< pad */
+    uint32_t rnn;                                       /**< cynf_rnn_flag */
     cynf_epilogue e;                                    /**< e.residual says whether the last input is a residual */
+    cynf_epilogue re;                                   /**< rnn: of the gates */
     bool dead;
 } cynf_node;
 
@@ -139,6 +153,16 @@ cynf_tensor_id cynf_g_interleave(cynf_graph *g, const cynf_tensor_id *x, int32_t
 cynf_tensor_id cynf_g_pad(cynf_graph *g, cynf_tensor_id x, const int32_t *before, const int32_t *after, float value);
 cynf_tensor_id cynf_g_repeat(cynf_graph *g, cynf_tensor_id x, const int32_t *counts);
 cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, int32_t out, int32_t taps, const float *weights, const float *first);
+/** A recurrent layer on its projected input; formulas and layouts at cynf_rnn. */
+typedef struct cynf_recurrence {
+    cynf_rnn_kind kind;
+    uint32_t flags;            /**< cynf_rnn_flag; INITIAL and MASKED follow from state and mask */
+    cynf_epilogue e, re;       /**< of the candidate and of the gates */
+    cynf_tensor_id u, bias;    /**< [h, gates*h]; [h] of GRU_AFTER or CYNF_NO_TENSOR */
+    cynf_tensor_id state, mask; /**< [n, h], of LSTM [n, 2h]: h, then c; [n, t]; or CYNF_NO_TENSOR */
+} cynf_recurrence;
+/** [n,t,h] with SEQUENCES, else [n,h]; with STATES [n, (t or 1)*h + h, of LSTM + 2h]: the outputs and behind them the final h (and c). */
+cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence *r);
 
 /* ---- passes -------------------------------------------------------------------------------------------------------------- */
 

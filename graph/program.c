@@ -46,6 +46,7 @@ static bool is_weight(const cynf_node *n, int i)
     case CYNF_N_DWCONV2D:
     case CYNF_N_FC:
     case CYNF_N_RESAMPLE: return i > 0 && !is_residual(n, i);
+    case CYNF_N_RNN: return i == 1 || (i == 2 && n->kind == CYNF_RNN_GRU_AFTER);
     default: return false;
     }
 }
@@ -406,6 +407,7 @@ static cynf_op called(cynf_node_op op)
     case CYNF_N_REDUCE: return CYNF_OP_REDUCE;
     case CYNF_N_SOFTMAX: return CYNF_OP_SOFTMAX;
     case CYNF_N_RESAMPLE: return CYNF_OP_RESAMPLE;
+    case CYNF_N_RNN: return CYNF_OP_RNN;
     case CYNF_N_TRANSPOSE:
     case CYNF_N_RESHAPE:
     case CYNF_N_SLICE:

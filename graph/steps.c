@@ -523,6 +523,30 @@ static void resample_step(cynf_builder *b, int j)
     emit(b, j, &p, 1, &in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .w2 = b->g->t[n->in[2]].data});
 }
 
+static void rnn_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *us = shape(b, n->in[1]);
+    const bool after = n->kind == CYNF_RNN_GRU_AFTER;
+    const int32_t h = us->d[0], *x_stride = b->loc[n->in[0]].stride, *y_stride = b->loc[n->out].stride;
+    cynf_problem p = {.op = CYNF_OP_RNN};
+    cynf_rnn *g = &p.u.rnn;
+    *g = (cynf_rnn){.kind = n->kind, .n = xs->d[0], .t = xs->d[1], .h = h, .x_reverse = !!(n->rnn & CYNF_RNN_X_REVERSE),
+        .y_reverse = !!(n->rnn & CYNF_RNN_Y_REVERSE), .sequences = !!(n->rnn & CYNF_RNN_SEQUENCES), .states = !!(n->rnn & CYNF_RNN_STATES),
+        .initial = !!(n->rnn & CYNF_RNN_INITIAL), .masked = !!(n->rnn & CYNF_RNN_MASKED), .zero_masked = !!(n->rnn & CYNF_RNN_ZERO_MASKED),
+        .x_ns = x_stride[0], .x_ts = x_stride[1], .y_ns = y_stride[0], .y_ts = shape(b, n->out)->rank == 3 ? y_stride[1] : h, .e = n->e, .re = n->re};
+    g->s_offset = g->states ? (g->sequences ? g->t : 1) * h : 0;
+    cynf_ref in[CYNF_MAX_INPUTS] = {ref(b, n->in[0])};
+    int used = 2 + after, n_in = 1;
+    if (g->initial)
+        g->i_ns = b->loc[n->in[used]].stride[0];
+    if (g->masked)
+        g->m_ns = b->loc[n->in[used + g->initial]].stride[0];
+    while (used < n->n_in)
+        in[n_in++] = ref(b, n->in[used++]);
+    emit(b, j, &p, n_in, in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .bias = after ? b->g->t[n->in[2]].data : NULL});
+}
+
 static void node_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
@@ -562,6 +586,7 @@ static void node_step(cynf_builder *b, int j)
     case CYNF_N_PAD: pad_step(b, j); break;
     case CYNF_N_REPEAT: repeat_step(b, j); break;
     case CYNF_N_RESAMPLE: resample_step(b, j); break;
+    case CYNF_N_RNN: rnn_step(b, j); break;
     case CYNF_N_COUNT: break;
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/geometry.h"
+#include "kernels/kernel.h"
 
 /* Every field is a 4-byte integer or float; designators are C, so the same names print a literal. */
 #define I(op, f) {#f, offsetof(cynf_##op, f), false}
@@ -43,6 +44,9 @@ static const cynf_field softmax_fields[] = {I(softmax, kind), I(softmax, rows), 
 static const cynf_field copy_fields[] = {I(copy, rank), DIMS(copy, dims), DIMS(copy, xs), DIMS(copy, ys), {0}};
 static const cynf_field resample_fields[] = {I(resample, outer), I(resample, in), I(resample, out), I(resample, inner), I(resample, taps),
     I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, , e), {0}};
+static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rnn, h), I(rnn, x_reverse), I(rnn, y_reverse), I(rnn, sequences),
+    I(rnn, states), I(rnn, initial), I(rnn, masked), I(rnn, zero_masked), I(rnn, x_ns), I(rnn, x_ts), I(rnn, y_ns), I(rnn, y_ts), I(rnn, s_offset),
+    I(rnn, i_ns), I(rnn, m_ns), EPILOGUE(rnn, , e), EPILOGUE(rnn, , re), {0}};
 
 static const struct {
     size_t bytes;
@@ -252,6 +256,14 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
         w = g->outer < 1 || g->in < 1 || g->out < 1 || g->inner < 1 || g->taps < 1 || g->taps > g->in ? "sizes out of range" : check_epilogue(&g->e);
         break;
     }
+    case CYNF_OP_RNN: {
+        const cynf_rnn *g = geometry;
+        if ((uint32_t)g->kind >= CYNF_RNN_KIND_COUNT || g->n < 1 || g->t < 1 || g->h < 1 || g->e.residual || g->re.residual)
+            w = "unknown kind, sizes out of range, or a residual";
+        else if (!(w = check_epilogue(&g->e)))
+            w = check_epilogue(&g->re);
+        break;
+    }
     case CYNF_OP_COUNT: w = "unknown operation"; break;
     }
     if (why)
@@ -273,6 +285,7 @@ int cynf_geometry_inputs(cynf_op op, const void *geometry)
         const int kind = ((const cynf_eltwise *)geometry)->kind;
         return kind == CYNF_ELT_UNARY ? 1 : kind == CYNF_ELT_MULADD ? 3 : 2;
     }
+    case CYNF_OP_RNN: return 1 + !!((const cynf_rnn *)geometry)->initial + !!((const cynf_rnn *)geometry)->masked;
     default: return 1;
     }
 }
@@ -345,6 +358,16 @@ size_t cynf_geometry_extent(cynf_op op, const void *geometry, int i)
         return i < 0 ? (size_t)(g->outer - 1) * (size_t)g->y_os + (size_t)(g->out - 1) * (size_t)g->y_rs + (size_t)g->inner
                      : (size_t)(g->outer - 1) * (size_t)g->x_os + (size_t)(g->in - 1) * (size_t)g->x_rs + (size_t)g->inner;
     }
+    case CYNF_OP_RNN: {
+        const cynf_rnn *g = geometry;
+        const size_t last = (size_t)g->n - 1, states = (size_t)g->h * (g->kind == CYNF_RNN_LSTM ? 2 : 1);
+        if (i == 0)
+            return last * (size_t)g->x_ns + (size_t)(g->t - 1) * (size_t)g->x_ts + (size_t)g->h * (size_t)cynf_rnn_gates(g);
+        if (i > 0)
+            return i == 1 && g->initial ? last * (size_t)g->i_ns + states : last * (size_t)g->m_ns + (size_t)g->t;
+        const size_t outputs = g->sequences ? (size_t)(g->t - 1) * (size_t)g->y_ts + (size_t)g->h : (size_t)g->h, end = (size_t)g->s_offset + states;
+        return last * (size_t)g->y_ns + (g->states && end > outputs ? end : outputs);
+    }
     case CYNF_OP_COUNT: break;
     }
     return 0;
@@ -385,6 +408,12 @@ void cynf_geometry_weights(cynf_op op, const void *geometry, size_t count[4])
         const cynf_resample *g = geometry;
         count[0] = (size_t)g->out * (size_t)g->taps;
         count[2] = (size_t)g->out;
+        break;
+    }
+    case CYNF_OP_RNN: {
+        const cynf_rnn *g = geometry;
+        count[0] = (size_t)g->h * (size_t)g->h * (size_t)cynf_rnn_gates(g);
+        count[1] = g->kind == CYNF_RNN_GRU_AFTER ? (size_t)g->h : 0;
         break;
     }
     default: break;
@@ -441,6 +470,10 @@ double cynf_geometry_flops(cynf_op op, const void *geometry)
     case CYNF_OP_RESAMPLE: {
         const cynf_resample *g = geometry;
         return 2.0 * g->outer * g->out * g->inner * g->taps;
+    }
+    case CYNF_OP_RNN: {
+        const cynf_rnn *g = geometry;
+        return 2.0 * g->n * g->t * g->h * g->h * cynf_rnn_gates(g);
     }
     default: return 0;
     }

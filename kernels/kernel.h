@@ -68,6 +68,12 @@ static CYNF_INLINE void *cynf_private(const cynf_args *a, size_t shared_bytes, s
     return (char *)a->workspace + shared_bytes + (size_t)thread * private_bytes;
 }
 
+/** Gates of a recurrent cell: groups of h columns in x and U. */
+static CYNF_INLINE int32_t cynf_rnn_gates(const cynf_rnn *g)
+{
+    return g->kind == CYNF_RNN_SIMPLE ? 1 : g->kind == CYNF_RNN_LSTM ? 4 : 3;
+}
+
 /** Offset of channel c (the first of a vector that does not straddle a block) in a view. */
 static CYNF_INLINE ptrdiff_t cynf_channel(const cynf_view *v, int c)
 {

@@ -137,7 +137,7 @@ static bool same_program(const cynf_program *a, const cynf_program *b)
     return same;
 }
 
-static bool tunable(const cynf_step *s) { return s->problem.op <= CYNF_OP_FC; }
+static bool tunable(const cynf_step *s) { return s->problem.op <= CYNF_OP_FC || s->problem.op == CYNF_OP_RNN; }
 
 /* The depthwise node that a fused step computes too. */
 static int32_t depthwise_of(const search *s, const cynf_step *step)

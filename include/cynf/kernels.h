@@ -66,6 +66,7 @@ typedef enum cynf_op {
     CYNF_OP_SOFTMAX,   /**< cynf_softmax */
     CYNF_OP_COPY,      /**< cynf_copy: any strided copy: transpose, crop, concat, repeat, fill, layout conversion */
     CYNF_OP_RESAMPLE,  /**< cynf_resample: weighted gather along one axis (bilinear, bicubic, lanczos) */
+    CYNF_OP_RNN,       /**< cynf_rnn: the recurrent part of SimpleRNN, GRU and LSTM over all time steps */
     CYNF_OP_COUNT
 } cynf_op;
 
@@ -266,6 +267,28 @@ typedef struct cynf_resample {
     cynf_epilogue e;
 } cynf_resample;
 
+typedef enum cynf_rnn_kind {
+    CYNF_RNN_SIMPLE,    /**< h' = e(x + h U) */
+    CYNF_RNN_GRU,       /**< z, r, g: z = re(xz + h Uz), r = re(xr + h Ur), g = e(xg + (r h) Ug), h' = z h + (1 - z) g */
+    CYNF_RNN_GRU_AFTER, /**< as before, but g = e(xg + r (h Ug + bias)): Keras' reset_after */
+    CYNF_RNN_LSTM,      /**< i, f, g, o: c' = re(xf + h Uf) c + re(xi + h Ui) e(xg + h Ug), h' = re(xo + h Uo) e(c') */
+    CYNF_RNN_KIND_COUNT
+} cynf_rnn_kind;
+
+/**
+ * t steps of a recurrent layer with h units on n sequences. x is the input's projection, bias included, all gates side by side:
+ * x[i,s,gate*h + j] at i*x_ns + s*x_ts + gate*h + j. After Hochreiter and Schmidhuber 1997 (LSTM), Cho et al. 2014 (GRU).
+ * Step s reads x[.., s, ..], or from the end when x_reverse, and writes y[.., s, ..] at i*y_ns + s*y_ts, or from the end when y_reverse; without
+ * sequences only the last step's output is written, at i*y_ns. With states the final h, and c of LSTM, follow at i*y_ns + s_offset.
+ * A step whose mask is 0 keeps the states; its output is that of the step before (0 at the start), or 0 when zero_masked.
+ * Weights: .w = U [h][gates*h], .bias = [h] of GRU_AFTER or NULL. Inputs: x; when initial, the first h (and c) at i*i_ns; when masked, mask at i*m_ns + s.
+ */
+typedef struct cynf_rnn {
+    int32_t kind, n, t, h, x_reverse, y_reverse, sequences, states, initial, masked, zero_masked;
+    int32_t x_ns, x_ts, y_ns, y_ts, s_offset, i_ns, m_ns;
+    cynf_epilogue e, re; /**< activations of the candidate and of the gates; no residual */
+} cynf_rnn;
+
 /** Any geometry; the union's active member is named by op. */
 typedef struct cynf_problem {
     cynf_op op;
@@ -281,6 +304,7 @@ typedef struct cynf_problem {
         cynf_softmax softmax;
         cynf_copy copy;
         cynf_resample resample;
+        cynf_rnn rnn;
     } u;
 } cynf_problem;
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * rnn f32, fused: per step and block of nr units, the products of all gates side by side, and the cell on top while they are in registers; contract at
+ * cynf_rnn. As in a matrix-vector product every weight is used once a step, so what counts is that the blocks stream. Tile: nr units in nv vectors, and mr
+ * partial sums of each gate (a multiple of VK), row k of U going to sum k % mr; they are added pairwise.
+ *
+ * units       sequences; a step needs the one before
+ * Over-read, over-write: none.
+ */
+#ifndef CYNF_RNN_FUSED_H
+#define CYNF_RNN_FUSED_H
+
+#include <string.h>
+
+#include "kernels/act.h"
+#include "kernels/rnn/fused_layout.h"
+
+#define CYNF_RNN_SUMS_MAX 4
+#define CYNF_RNN_VECTORS_MAX 8
+
+/** acc[v] = sum_k h[k] b[k][v], vectors of them. */
+static CYNF_INLINE void rnn_fused_product(const int sums, const int vectors, int n, const float *h, const float *b, vf acc[CYNF_RNN_VECTORS_MAX])
+{
+    vf sum[CYNF_RNN_SUMS_MAX][CYNF_RNN_VECTORS_MAX];
+    int k = 0;
+#pragma GCC unroll 4
+    for (int i = 0; i < sums; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = vf_zero();
+    for (; k + sums <= n; k += sums, b += sums * vectors * VL)
+#pragma GCC unroll 4
+        for (int i = 0; i < sums; i += VK) {
+            const vk a = vk_load(h + k + i);
+#pragma GCC unroll 4
+            for (int lane = 0; lane < VK; lane++)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    sum[i + lane][v] = vf_fmak(sum[i + lane][v], vf_load(b + ((i + lane) * vectors + v) * VL), a, lane);
+        }
+    for (; k < n; k++, b += vectors * VL)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[0][v] = vf_fma(vf_set1(h[k]), vf_load(b + v * VL), sum[0][v]);
+#pragma GCC unroll 2
+    for (int half = CYNF_RNN_SUMS_MAX / 2; half > 0; half /= 2)
+#pragma GCC unroll 2
+        for (int i = 0; i < half; i++)
+            if (i + half < sums)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    sum[i][v] = vf_add(sum[i][v], sum[i + half][v]);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++)
+        acc[v] = sum[0][v];
+}
+
+/** n of a vector's elements are there. */
+static CYNF_INLINE vf rnn_fused_load(const float *p, int n) { return n >= VL ? vf_load(p) : n > 0 ? vf_loadn(p, n) : vf_zero(); }
+
+/** z h + (1 - z) g, in the form that leaves h as it is where z is 1. */
+static CYNF_INLINE vf rnn_fused_mix(vf z, vf h, vf g) { return vf_fma(z, h, vf_mul(vf_sub(vf_set1(1), z), g)); }
+
+/** One step of one sequence. x: its projection; h, next, c, z, rh: states in the workspace. */
+static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int kind, const float *x, const float *packed, const float *h, float *next,
+    float *c, float *z, float *rh)
+{
+    const int gates = kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4, nr = t.nv * VL;
+    const float *bias = packed + rnn_fused_bias(g, t), *b = packed;
+    vf acc[CYNF_RNN_VECTORS_MAX];
+    for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * gates * nr) {
+        rnn_fused_product(t.mr, gates * t.nv, g->h, h, b, acc);
+#pragma GCC unroll 2
+        for (int v = 0; v < t.nv; v++) {
+            const int j = j0 + v * VL, left = g->h - j;
+            vf in[4], y;
+#pragma GCC unroll 4
+            for (int i = 0; i < gates; i++)
+                in[i] = rnn_fused_load(x + (ptrdiff_t)i * g->h + j, left);
+            if (kind == CYNF_RNN_SIMPLE) {
+                y = cynf_activate(vf_add(in[0], acc[v]), &g->e);
+            } else if (kind == CYNF_RNN_LSTM) {
+                const vf i = cynf_activate(vf_add(in[0], acc[v]), &g->re), f = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
+                const vf candidate = cynf_activate(vf_add(in[2], acc[2 * t.nv + v]), &g->e);
+                const vf o = cynf_activate(vf_add(in[3], acc[3 * t.nv + v]), &g->re);
+                const vf cell = vf_fma(f, vf_load(c + j), vf_mul(i, candidate));
+                vf_store(c + j, cell);
+                y = vf_mul(o, cynf_activate(cell, &g->e));
+            } else {
+                const vf update = cynf_activate(vf_add(in[0], acc[v]), &g->re), reset = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
+                if (kind == CYNF_RNN_GRU) {
+                    vf_store(z + j, update);
+                    vf_store(rh + j, vf_mul(reset, vf_load(h + j)));
+                    continue;
+                }
+                const vf candidate = cynf_activate(vf_fma(reset, vf_add(acc[2 * t.nv + v], vf_load(bias + j)), in[2]), &g->e);
+                y = rnn_fused_mix(update, vf_load(h + j), candidate);
+            }
+            vf_store(next + j, y);
+        }
+    }
+    if (kind != CYNF_RNN_GRU)
+        return;
+    b = packed + rnn_fused_phase1(g, t);
+    for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * nr) {
+        rnn_fused_product(t.mr, t.nv, g->h, rh, b, acc);
+#pragma GCC unroll 2
+        for (int v = 0; v < t.nv; v++) {
+            const int j = j0 + v * VL;
+            const vf candidate = cynf_activate(vf_add(rnn_fused_load(x + 2 * (ptrdiff_t)g->h + j, g->h - j), acc[v]), &g->e);
+            vf_store(next + j, rnn_fused_mix(vf_load(z + j), vf_load(h + j), candidate));
+        }
+    }
+}
+
+static CYNF_INLINE void rnn_fused_sequence(const cynf_rnn *g, cynf_tile t, const int kind, const cynf_args *a, float *state, ptrdiff_t i)
+{
+    const size_t one = rnn_fused_state(g, t), bytes = (size_t)g->h * sizeof(float);
+    float *h = state, *next = state + one, *c = state + 2 * one, *z = state + 3 * one, *rh = state + 4 * one, *y = a->y + i * g->y_ns;
+    const float *x = a->x[0] + i * g->x_ns, *mask = g->masked ? a->x[1 + !!g->initial] + i * g->m_ns : NULL;
+    bool seen = false;
+    memset(state, 0, rnn_fused_private_bytes(g, t)); /* what lies behind the last unit is computed along */
+    if (g->initial) {
+        memcpy(h, a->x[1] + i * g->i_ns, bytes);
+        if (kind == CYNF_RNN_LSTM)
+            memcpy(c, a->x[1] + i * g->i_ns + g->h, bytes);
+    }
+    for (int s = 0; s < g->t; s++) {
+        const int at = g->x_reverse ? g->t - 1 - s : s;
+        const bool live = !mask || mask[at] != 0;
+        if (live) {
+            rnn_fused_step(g, t, kind, x + (ptrdiff_t)at * g->x_ts, a->packed, h, next, c, z, rh);
+            float *const old = h;
+            h = next;
+            next = old;
+            seen = true;
+        }
+        if (g->sequences || s == g->t - 1) {
+            float *out = y + (g->sequences ? (ptrdiff_t)(g->y_reverse ? g->t - 1 - s : s) * g->y_ts : 0);
+            if (live || (seen && !g->zero_masked))
+                memcpy(out, h, bytes);
+            else
+                memset(out, 0, bytes);
+        }
+    }
+    if (g->states) {
+        memcpy(y + g->s_offset, h, bytes);
+        if (kind == CYNF_RNN_LSTM)
+            memcpy(y + g->s_offset + g->h, c, bytes);
+    }
+}
+
+static CYNF_INLINE void rnn_fused(const cynf_rnn *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    (void)stage;
+    float *state = cynf_private(a, 0, rnn_fused_private_bytes(g, t), thread);
+    for (size_t i = begin; i < end; i++)
+        switch (g->kind) {
+        case CYNF_RNN_SIMPLE: rnn_fused_sequence(g, t, CYNF_RNN_SIMPLE, a, state, (ptrdiff_t)i); break;
+        case CYNF_RNN_GRU: rnn_fused_sequence(g, t, CYNF_RNN_GRU, a, state, (ptrdiff_t)i); break;
+        case CYNF_RNN_GRU_AFTER: rnn_fused_sequence(g, t, CYNF_RNN_GRU_AFTER, a, state, (ptrdiff_t)i); break;
+        case CYNF_RNN_LSTM: rnn_fused_sequence(g, t, CYNF_RNN_LSTM, a, state, (ptrdiff_t)i); break;
+        }
+}
+
+#endif
