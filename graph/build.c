@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "graph/graph_internal.h"
+#include "kernels/kernel.h"
 
 static const cynf_shape *shape_of(cynf_graph *g, cynf_tensor_id t)
 {

@@ -106,6 +106,7 @@ static int64_t macs(const cynf_graph *g, const cynf_node *n)
     case CYNF_N_DWCONV2D: return out * w->d[0] * w->d[1];
     case CYNF_N_FC:
     case CYNF_N_GEMM: return out * a->d[a->rank - 1];
+    case CYNF_N_RNN: return (int64_t)a->d[0] * a->d[1] * w->d[0] * w->d[1];
     default: return 0;
     }
 }

@@ -30,12 +30,6 @@ static cynf_tensor_id act_glu(cynf_lower *c, cynf_tensor_id x)
     return cynf_g_binary(c->g, CYNF_ELT_MUL, cynf_g_slice(c->g, x, begin, size, NULL), cynf_g_unary(c->g, gate, CYNF_ACT_SIGMOID, 0, 0, 0));
 }
 
-/* Keras 3: relu6(x + 3) / 6. */
-static cynf_tensor_id act_hard_sigmoid(cynf_lower *c, cynf_tensor_id x)
-{
-    return cynf_g_unary(c->g, x, CYNF_ACT_HARD_SIGMOID, c->keras >= 3 ? 1.f / 6 : 0.2f, 0.5f, 0);
-}
-
 static const struct named {
     const char *name;
     cynf_act act;
@@ -52,7 +46,7 @@ static const struct named {
     {"celu", CYNF_ACT_CELU, 1, 0, NULL, false},
     {"exponential", CYNF_ACT_EXP, 0, 0, NULL, false},
     {"sigmoid", CYNF_ACT_SIGMOID, 0, 0, NULL, false},
-    {"hard_sigmoid", CYNF_ACT_LINEAR, 0, 0, act_hard_sigmoid, false},
+    {"hard_sigmoid", CYNF_ACT_HARD_SIGMOID, 0.2f, 0.5f, NULL, false},
     {"tanh", CYNF_ACT_TANH, 0, 0, NULL, false},
     {"hard_tanh", CYNF_ACT_CLIP, -1, 1, NULL, false},
     {"tanh_shrink", CYNF_ACT_TANH_SHRINK, 0, 0, NULL, false},
@@ -99,6 +93,23 @@ bool cynf_activation_pointwise(const cJSON *v)
     return a && !a->rows;
 }
 
+static cynf_epilogue epilogue_of(const cynf_lower *c, const struct named *a)
+{
+    cynf_epilogue e = {.act = (int32_t)a->act, .a = a->a, .b = a->b};
+    if (a->act == CYNF_ACT_HARD_SIGMOID && c->keras >= 3) /* relu6(x + 3) / 6 */
+        e.a = 1.f / 6;
+    return e;
+}
+
+bool cynf_activation_epilogue(const cynf_lower *c, const cJSON *v, cynf_epilogue *e)
+{
+    *e = (cynf_epilogue){.act = CYNF_ACT_LINEAR};
+    const bool pointwise = cynf_activation_pointwise(v);
+    if (v && pointwise)
+        *e = epilogue_of(c, find_named(function_name(v)));
+    return pointwise;
+}
+
 cynf_tensor_id cynf_activate(cynf_lower *c, cynf_tensor_id x, const cJSON *v)
 {
     if (!v || c->g->status)
@@ -111,7 +122,8 @@ cynf_tensor_id cynf_activate(cynf_lower *c, cynf_tensor_id x, const cJSON *v)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "activation \"%s\" is not one of Keras' own; replace it by a built-in one", name);
     if (a->fn)
         return a->fn(c, x);
-    return a->act == CYNF_ACT_LINEAR ? x : cynf_g_unary(c->g, x, a->act, a->a, a->b, 0);
+    const cynf_epilogue e = epilogue_of(c, a);
+    return a->act == CYNF_ACT_LINEAR ? x : cynf_g_unary(c->g, x, a->act, e.a, e.b, 0);
 }
 
 /* ---- layers ------------------------------------------------------------------------------------------------------------- */

@@ -126,6 +126,8 @@ cynf_tensor_id cynf_einsum(cynf_lower *c, const char *equation, cynf_tensor_id a
 cynf_tensor_id cynf_activate(cynf_lower *c, cynf_tensor_id x, const cJSON *activation);
 /** Whether that activation works element by element. */
 bool cynf_activation_pointwise(const cJSON *activation);
+/** It, as the epilogue of a kernel; false: it does not work element by element. */
+bool cynf_activation_epilogue(const cynf_lower *c, const cJSON *activation, cynf_epilogue *e);
 
 /**
  * Images for layers with n spatial dimensions (1, 2; 3 for pooling): channels last, leading extra dimensions folded into the batch,

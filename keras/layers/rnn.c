@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Recurrent layers, unrolled: the projection of the inputs is hoisted out of time (one product, or convolution, for all steps), and each step adds the
- * product with the state as a residual. cell_step() is the one function that knows how a step is computed.
+ * Recurrent layers: the projection of the inputs is hoisted out of time (one product, or convolution, for all steps). What is left is one primitive, or,
+ * of convolutions and of activations that work on whole rows, is unrolled: cell_step() is the one function that knows how such a step is computed.
  *
  * Gates lie side by side as Keras stores them: i f c o (LSTM), z r h (GRU). A masked step keeps the states and repeats the output.
  */
@@ -11,7 +11,7 @@
 
 #include "keras/layers/conv.h"
 
-#define MAX_STEPS 1024
+#define MAX_STEPS 1024 /* unrolled */
 #define MAX_CELLS 16
 #define MAX_STATES (2 * MAX_CELLS)
 
@@ -23,8 +23,10 @@ typedef struct cell {
     bool reset_after, conv;
     cynf_conv in, back;             /* geometry of a ConvLSTM: input and recurrent convolution */
     cynf_tensor_id w, u, bias, u_bias;
-    cynf_tensor_id u_candidate;     /* GRU with the reset gate before the product: u has the gates only */
+    cynf_tensor_id u_candidate;     /* unrolled GRU with the reset gate before the product: u has the gates only */
     const cJSON *act, *gate_act;
+    bool fused;                     /* one primitive, with these as its activations */
+    cynf_epilogue e, re;
     cynf_lower lower;               /* the cell's config and weights */
 } cell;
 
@@ -70,7 +72,13 @@ static bool open_dense(cell *k, int32_t features, int32_t gates)
         k->u_bias = cynf_g_reshape(c->g, cynf_take(c, k->bias, 0, 1, 1), &(cynf_shape){1, {n}});
         k->bias = cynf_g_reshape(c->g, cynf_take(c, k->bias, 0, 0, 1), &(cynf_shape){1, {n}});
     }
-    if (k->kind == GRU && !rows) {
+    if (k->fused && rows && use_bias) {
+        /* Only the candidate's second bias has to wait for the product. */
+        const cynf_tensor_id gates = gate(c, k->u_bias, k->units, 0, 2);
+        k->u_bias = cynf_g_reshape(c->g, gate(c, k->u_bias, k->units, 2, 1), &(cynf_shape){1, {k->units}});
+        k->bias = add(c, k->bias, cynf_g_pad(c->g, gates, (const int32_t[]){0}, (const int32_t[]){k->units}, 0));
+    }
+    if (k->kind == GRU && !rows && !k->fused) {
         k->u_candidate = gate(c, k->u, k->units, 2, 1);
         k->u = gate(c, k->u, k->units, 0, 2);
     }
@@ -121,6 +129,7 @@ static bool cell_open(cynf_lower *c, cell *k, const cJSON *json, const cJSON *co
     k->reset_after = cynf_cfg_bool(&k->lower, "reset_after", false);
     k->act = cynf_cfg(&k->lower, "activation");
     k->gate_act = cynf_cfg(&k->lower, "recurrent_activation|inner_activation");
+    k->fused = cynf_activation_epilogue(&k->lower, k->act, &k->e) && (k->kind == SIMPLE || cynf_activation_epilogue(&k->lower, k->gate_act, &k->re)) && !k->conv;
     if (x->rank != (k->conv ? classes[i].conv + 3 : 3)) {
         cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of %d dimensions", x->rank, k->conv ? classes[i].conv + 3 : 3);
         return false;
@@ -202,10 +211,17 @@ typedef struct run {
     cynf_tensor_id x, mask;         /* [batch, steps, ..., features]; [batch, steps] or CYNF_NO_TENSOR */
     cynf_tensor_id state[MAX_STATES];
     int32_t n_state;                /* given ones, then those left behind */
-    cynf_tensor_id *step;           /* output of every step, in the order of computation; owned */
+    bool flip;                      /* the outputs' order is that of the computation turned round */
+    cynf_tensor_id y, last;         /* outputs of all steps [batch, steps, ...], where somebody wants them; that of the last one */
     int32_t steps;
     bool first, sequences, states;  /* channels_first, return_sequences, return_state */
 } run;
+
+/* One cell of a stack: its states begin at state[first]; the outermost gives the layer's outputs. */
+typedef struct place {
+    int32_t first;
+    bool given, back, outermost, zeros, sequences;
+} place;
 
 /* Step t of [batch, steps, ...]. */
 static cynf_tensor_id at_step(cynf_lower *c, cynf_tensor_id x, int32_t t)
@@ -237,8 +253,63 @@ static cynf_tensor_id choose(cynf_lower *c, choice m, cynf_tensor_id p, cynf_ten
     return m.yes < 0 ? p : q < 0 ? mul(c, m.yes, p) : cynf_g_muladd(c->g, m.yes, p, mul(c, m.no, q));
 }
 
-/* One cell over all steps: its outputs replace r->x's, its states begin at state[first]. */
-static bool run_cell(cynf_lower *c, const cell *k, run *r, cynf_tensor_id x, int32_t first, bool given, bool back, bool outermost, bool zeros)
+/* Outputs of all steps as one tensor [batch, steps, ...]; flip: the last one first. */
+static cynf_tensor_id sequence(cynf_lower *c, const cynf_tensor_id *step, int32_t steps, bool flip)
+{
+    cynf_tensor_id *part = malloc((size_t)steps * sizeof *part);
+    if (!part)
+        return cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+    for (int32_t i = 0; i < steps; i++)
+        part[i] = cynf_expand(c, step[flip ? steps - 1 - i : i], 1);
+    const cynf_tensor_id y = cynf_concat_all(c, part, steps, 1);
+    free(part);
+    return y;
+}
+
+static void run_unrolled(cynf_lower *c, const cell *k, run *r, cynf_tensor_id projected, const place *p, const cynf_shape *s)
+{
+    cynf_tensor_id *state = r->state + p->first, *step = r->steps > MAX_STEPS ? NULL : malloc((size_t)r->steps * sizeof *step);
+    if (!step)
+        cynf_graph_fail(c->g, r->steps > MAX_STEPS ? CYNF_EUNSUPPORTED : CYNF_ENOMEM, "%d steps; at most %d are supported", r->steps, MAX_STEPS);
+    r->last = CYNF_NO_TENSOR;
+    for (int32_t i = 0; i < k->states && !p->given; i++)
+        state[i] = cynf_g_const(c->g, s, NULL);
+    for (int32_t i = 0; i < r->steps && !c->g->status; i++) {
+        const int32_t t = p->back ? r->steps - 1 - i : i;
+        const choice m = step_mask(c, r->mask, t, s);
+        cynf_tensor_id next[2] = {state[0], k->states > 1 ? state[1] : CYNF_NO_TENSOR};
+        cell_step(c, k, at_step(c, projected, t), next);
+        for (int32_t j = 0; j < k->states; j++)
+            state[j] = choose(c, m, next[j], state[j]);
+        r->last = step[i] = p->outermost ? choose(c, m, next[0], p->zeros ? CYNF_NO_TENSOR : r->last) : next[0];
+    }
+    if (p->sequences && !c->g->status)
+        r->y = sequence(c, step, r->steps, r->flip);
+    free(step);
+}
+
+static void run_fused(cynf_lower *c, const cell *k, run *r, cynf_tensor_id projected, const place *p, const cynf_shape *s)
+{
+    static const cynf_rnn_kind kinds[] = {[SIMPLE] = CYNF_RNN_SIMPLE, [GRU] = CYNF_RNN_GRU, [LSTM] = CYNF_RNN_LSTM};
+    cynf_tensor_id *state = r->state + p->first;
+    const uint32_t flags = (p->back ? CYNF_RNN_X_REVERSE : 0) | (r->flip ? CYNF_RNN_Y_REVERSE : 0) | (p->sequences ? CYNF_RNN_SEQUENCES : 0) |
+        (r->states ? CYNF_RNN_STATES : 0) | (p->zeros ? CYNF_RNN_ZERO_MASKED : 0);
+    const cynf_tensor_id y = cynf_g_rnn(c->g, projected, &(cynf_recurrence){.kind = k->kind == GRU && k->reset_after ? CYNF_RNN_GRU_AFTER : kinds[k->kind],
+        .flags = flags, .e = k->e, .re = k->re, .u = k->u, .bias = k->u_bias, .mask = r->mask,
+        .state = !p->given ? CYNF_NO_TENSOR : k->states > 1 ? cynf_g_concat(c->g, state, 2, 1) : state[0]});
+    const int32_t h = k->units, all = (p->sequences ? r->steps : 1) * h;
+    r->y = r->last = y;
+    if (!r->states || c->g->status)
+        return;
+    r->y = r->last = cynf_take(c, y, 1, 0, all);
+    if (p->sequences)
+        r->y = cynf_g_reshape(c->g, r->y, &(cynf_shape){3, {s->d[0], r->steps, h}});
+    for (int32_t i = 0; i < k->states; i++)
+        state[i] = cynf_take(c, y, 1, all + i * h, h);
+}
+
+/* One cell over all steps: r->y and r->last are its outputs. */
+static bool run_cell(cynf_lower *c, const cell *k, run *r, cynf_tensor_id x, const place *p)
 {
     const cynf_tensor_id projected = cell_project(c, k, x);
     cynf_shape s = cynf_shape_of(c, projected);
@@ -248,34 +319,10 @@ static bool run_cell(cynf_lower *c, const cell *k, run *r, cynf_tensor_id x, int
     s.rank--;
     s.d[s.rank - 1] = k->units;
     for (int32_t i = 0; i < k->states; i++)
-        if (!given)
-            r->state[first + i] = cynf_g_const(c->g, &s, NULL);
-        else if (r->state[first + i] >= 0)
-            r->state[first + i] = cynf_g_reshape(c->g, r->state[first + i], &s); /* a sequence has a row */
-    cynf_tensor_id last = CYNF_NO_TENSOR;
-    for (int32_t i = 0; i < r->steps && !c->g->status; i++) {
-        const int32_t t = back ? r->steps - 1 - i : i;
-        const choice m = step_mask(c, r->mask, t, &s);
-        cynf_tensor_id next[2] = {r->state[first], k->states > 1 ? r->state[first + 1] : CYNF_NO_TENSOR};
-        cell_step(c, k, at_step(c, projected, t), next);
-        for (int32_t j = 0; j < k->states; j++)
-            r->state[first + j] = choose(c, m, next[j], r->state[first + j]);
-        last = r->step[i] = outermost ? choose(c, m, next[0], zeros ? CYNF_NO_TENSOR : last) : next[0];
-    }
+        if (p->given && r->state[p->first + i] >= 0)
+            r->state[p->first + i] = cynf_g_reshape(c->g, r->state[p->first + i], &s); /* a sequence has a row */
+    (k->fused ? run_fused : run_unrolled)(c, k, r, projected, p, &s);
     return !c->g->status;
-}
-
-/* Outputs of all steps as one tensor [batch, steps, ...]; flip: the last one first. */
-static cynf_tensor_id sequence(cynf_lower *c, const run *r, bool flip)
-{
-    cynf_tensor_id *part = malloc((size_t)r->steps * sizeof *part);
-    if (!part)
-        return cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
-    for (int32_t i = 0; i < r->steps; i++)
-        part[i] = cynf_expand(c, r->step[flip ? r->steps - 1 - i : i], 1);
-    const cynf_tensor_id y = cynf_concat_all(c, part, r->steps, 1);
-    free(part);
-    return y;
 }
 
 /* Cells of a stack run one after the other over the whole sequence, as none needs a later step of the one before. */
@@ -313,26 +360,25 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
             r->state[i] = cynf_channels_last(c, r->state[i]);
     }
     r->steps = s.d[1];
-    if (r->steps > MAX_STEPS) {
-        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%d steps; at most %d are supported", r->steps, MAX_STEPS);
-        return false;
-    }
-    r->step = malloc((size_t)r->steps * sizeof *r->step);
+    const bool flip = r->flip;
     cell *k = malloc(sizeof *k);
-    if (!r->step || !k)
+    if (!k)
         cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
     r->n_state = 0;
     for (int i = 0; i < cells && !c->g->status; i++, json = json->next) {
         if (i)
-            x = sequence(c, r, back);
+            x = r->y;
         s = cynf_shape_of(c, x);
         const cJSON *own = json == c->json ? c->config : cJSON_GetObjectItemCaseSensitive(json, "config");
         if (!cell_open(c, k, json, own, json == c->json ? c->weights : cynf_weights_of(c->file, json, copy), &s))
             break;
         if (given && r->n_state + k->states > given)
             cynf_graph_fail(c->g, CYNF_EFORMAT, "called with %d initial states, expected %d or more", given, r->n_state + k->states);
-        else
-            run_cell(c, k, r, x, r->n_state, given > 0, back, i == cells - 1, zeros);
+        else {
+            const bool outermost = i == cells - 1;
+            r->flip = outermost ? flip : back; /* the next cell reads the input's order */
+            run_cell(c, k, r, x, &(place){r->n_state, given > 0, back, outermost, zeros && outermost, !outermost || r->sequences});
+        }
         r->n_state += k->states;
     }
     free(k);
@@ -370,9 +416,9 @@ static cynf_tensor_id outward(cynf_lower *c, const run *r, cynf_tensor_id t, int
     return cynf_g_transpose(c->g, t, perm);
 }
 
-static cynf_tensor_id output(cynf_lower *c, const run *r, bool flip)
+static cynf_tensor_id output(cynf_lower *c, const run *r)
 {
-    return r->sequences ? outward(c, r, sequence(c, r, flip), 2) : outward(c, r, r->step[r->steps - 1], 1);
+    return r->sequences ? outward(c, r, r->y, 2) : outward(c, r, r->last, 1);
 }
 
 static cynf_tensor_id recurrent(cynf_lower *c)
@@ -381,13 +427,12 @@ static cynf_tensor_id recurrent(cynf_lower *c)
     inputs(c, &r);
     cynf_tensor_id y = CYNF_NO_TENSOR;
     if (run_cells(c, &r, 0, false)) {
-        y = output(c, &r, false);
+        y = output(c, &r);
         for (int32_t i = 0; i < r.n_state && r.states && i + 1 < c->n_out; i++)
             cynf_set_output(c, 1 + i, outward(c, &r, r.state[i], 1));
         if (r.sequences)
             *c->out_mask = r.mask;
     }
-    free(r.step);
     return y;
 }
 
@@ -418,12 +463,12 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
         half.json = i && cJSON_IsObject(own) ? own : cynf_cfg(c, "layer");
         half.config = cJSON_GetObjectItemCaseSensitive(half.json, "config");
         half.weights = half.json ? cynf_weights_of(c->file, half.json, i) : NULL;
-        r[i] = (run){.x = all.x, .mask = all.mask, .n_state = all.n_state / 2};
+        r[i] = (run){.x = all.x, .mask = all.mask, .n_state = all.n_state / 2, .flip = i};
         memcpy(r[i].state, all.state + i * (all.n_state / 2), (size_t)(all.n_state / 2) * sizeof *all.state);
         if (!cJSON_IsObject(half.config) || all.n_state % 2)
             cynf_graph_fail(c->g, CYNF_EFORMAT, "its config has no layer, or it is called with an odd number of states");
         else if (run_cells(&half, &r[i], i, i && half.json != own))
-            y[i] = output(&half, &r[i], i);
+            y[i] = output(&half, &r[i]);
         c->parameters = half.parameters;
     }
     cynf_tensor_id out = y[0];
@@ -435,7 +480,6 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
     for (int i = 0; i < 2; i++) {
         for (int32_t j = 0; j < r[i].n_state && r[i].states && at < c->n_out && !c->g->status; j++)
             cynf_set_output(c, at++, outward(c, &r[i], r[i].state[j], 1));
-        free(r[i].step);
     }
     if (r[0].sequences)
         *c->out_mask = all.mask;
