@@ -97,7 +97,7 @@ typedef struct cynf_graph {
     char *name;              /**< the model's */
     int32_t batch;
     cynf_math math;          /**< CYNF_MATH_SLEEF: cynf_graph_optimise() leaves exp, tanh ... out of epilogues, as SLEEF's kernels are element-wise */
-    bool batch_mixed;        /**< samples of a batch influence each other, or the file fixes the batch: no splitting by samples */
+    bool batch_mixed;        /**< samples of a batch influence each other: no splitting by samples */
     const char *cur_name, *cur_class; /**< given to new nodes; set by the lowering around each layer */
     cynf_status status;      /**< sticky */
     char error[512];

@@ -24,6 +24,8 @@ typedef struct loader {
     cynf_graph *g;
     cynf_lower proto;      /* what all layers share */
     int32_t calls;
+    int32_t batch;         /* that the file fixes and that has to be kept, or 0 */
+    bool trial;            /* nobody is told of the layers */
     cynf_status status;    /* of the first problem, when loading goes on */
     char first[512];
 } loader;
@@ -69,8 +71,10 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
     const cJSON *e;
     cJSON_ArrayForEach(e, list) {
         const int at = s.rank++;
-        if (cJSON_IsNull(e) && (!at || (given && given[at] > 0)))
-            s.d[at] = at ? given[at] : l->g->batch;
+        if (!at && (cJSON_IsNull(e) || cJSON_IsNumber(e)))
+            s.d[at] = l->g->batch;
+        else if (cJSON_IsNull(e) && given && given[at] > 0)
+            s.d[at] = given[at];
         else if (cJSON_IsNull(e))
             cynf_graph_fail(l->g, CYNF_ESHAPE, "dimension %d of its input shape is open (null); give its size, or save the model with a fixed input shape", at);
         else if (!cJSON_IsNumber(e))
@@ -83,16 +87,16 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
     return s;
 }
 
-/* A batch that one input fixes holds for all of them. */
-static void fixed_batch(loader *l, const cynf_keras_model *m)
+/* The batch that an input fixes, for all of them; 0: none. */
+static int32_t fixed_batch(const cynf_keras_model *m)
 {
+    int32_t batch = 0;
     for (int32_t i = 0; i < m->n_in; i++) {
         const cJSON *dtype, *first = cJSON_GetArrayItem(cynf_keras_input_shape(m, i, &dtype), 0);
-        if (cJSON_IsNumber(first) && first->valuedouble >= 1 && first->valuedouble <= 1 << 20) {
-            l->g->batch = (int32_t)first->valuedouble;
-            l->g->batch_mixed = true;
-        }
+        if (cJSON_IsNumber(first) && first->valuedouble >= 1 && first->valuedouble <= 1 << 20)
+            batch = (int32_t)first->valuedouble;
     }
+    return batch;
 }
 
 /* ---- one call of one layer -------------------------------------------------------------------------------------------------- */
@@ -142,6 +146,8 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
 static void tell(loader *l, const cynf_keras_layer *k, const cynf_tensor_id *out, int64_t parameters, int32_t first_node)
 {
     cynf_graph *g = l->g;
+    if (l->trial)
+        return;
     if (g->status && l->o->layer && g->status != CYNF_ENOMEM) {
         if (!l->status) {
             l->status = g->status;
@@ -299,7 +305,6 @@ static void lower_top(loader *l, const cynf_keras_model *m)
         out[i] = CYNF_NO_TENSOR;
     if (!in || !out)
         cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
-    fixed_batch(l, m);
     g->name = strdup(m->name);
     for (int32_t i = 0; i < m->n_in && !g->status; i++) {
         const int32_t at = m->in[i].layer;
@@ -394,6 +399,20 @@ static cynf_status read_parts(loader *l, const char *path, char *message, size_t
     return s ? s : cynf_weights_open(&l->weights, l->file, l->json, text, cap);
 }
 
+static cynf_status lower(loader *l)
+{
+    if (!l->g)
+        return CYNF_ENOMEM;
+    l->g->batch = l->batch ? l->batch : l->o->batch > 0 ? l->o->batch : 1;
+    l->g->batch_mixed = l->batch > 0;
+    l->proto = (cynf_lower){.g = l->g, .file = l->weights};
+    l->calls = 0;
+    l->status = CYNF_OK;
+    keras_version(&l->proto, l->file, l->json);
+    lower_top(l, l->model);
+    return l->g->status;
+}
+
 cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_options *o, char *text, size_t cap)
 {
     static const cynf_load_options defaults;
@@ -402,12 +421,19 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     snprintf(text, cap, "%s: out of memory", path);
     cynf_status s = l.g ? read_parts(&l, path, message, sizeof message, text, cap) : CYNF_ENOMEM;
     if (!s) {
-        l.g->batch = l.o->batch > 0 ? l.o->batch : 1;
-        l.proto = (cynf_lower){.g = l.g, .file = l.weights};
-        keras_version(&l.proto, l.file, l.json);
-        lower_top(&l, l.model);
-        s = l.g->status;
-        snprintf(message, sizeof message, "%s", l.g->error);
+        /* A batch that the file fixes matters only where layers mix its samples, or hold its size. */
+        const int32_t fixed = fixed_batch(l.model);
+        l.trial = fixed > 0;
+        s = fixed ? lower(&l) : CYNF_OK;
+        if (fixed && l.g) {
+            l.batch = s || l.g->batch_mixed ? fixed : 0;
+            l.trial = false;
+            cynf_graph_free(&l.g);
+            l.g = cynf_graph_new();
+        }
+        s = lower(&l);
+        if (l.g)
+            snprintf(message, sizeof message, "%s", l.g->error);
     }
     if (s && message[0]) {
         snprintf(text, cap, "%s: %s", path, message);
