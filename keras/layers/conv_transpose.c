@@ -139,6 +139,8 @@ static cynf_tensor_id transposed(cynf_lower *c, int n)
         if (n == 3)
             slices[d] = cynf_g_reshape(c->g, slices[d], &(cynf_shape){5, {x.d[0], f[0].count, out[1], out[2], filters}});
     }
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     const cynf_tensor_id y = n == 3 ? cynf_g_interleave(c->g, slices, phases[0], 1) : slices[0];
     return early ? cynf_image_out(c, &v.im, y, NULL) : cynf_conv_end(c, &v, y);
 }

@@ -333,6 +333,8 @@ cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q)
 cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis)
 {
     cynf_shape s = cynf_shape_of(c, x);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     if (s.rank == CYNF_MAX_DIMS)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "more than %d dimensions are not supported", CYNF_MAX_DIMS);
     memmove(s.d + axis + 1, s.d + axis, (size_t)(s.rank - axis) * sizeof *s.d);
@@ -359,6 +361,8 @@ cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begi
 {
     cynf_shape s = cynf_shape_of(c, x);
     int32_t from[CYNF_MAX_DIMS] = {0};
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     s.d[axis] = n;
     from[axis] = begin;
     return cynf_g_slice(c->g, x, from, s.d, NULL);
@@ -417,12 +421,12 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
 extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
-    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_categories[], cynf_layers_spectrum[], cynf_layers_wrapper[];
+    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[], cynf_layers_spectrum[], cynf_layers_wrapper[];
 
 const cynf_layer_class *cynf_layer_find(const char *name)
 {
     static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_rnn, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
-        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_ops, cynf_layers_categories, cynf_layers_spectrum, cynf_layers_wrapper};
+        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_ops, cynf_layers_legacy, cynf_layers_categories, cynf_layers_spectrum, cynf_layers_wrapper};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const cynf_layer_class *k = families[i]; k->name; k++)
             if (!strcmp(k->name, name))

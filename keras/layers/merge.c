@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Layers of several inputs. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "keras/layers/layer.h"
 
@@ -159,6 +160,35 @@ static cynf_tensor_id dot(cynf_lower *c)
     return cynf_g_reshape(c->g, cynf_g_gemm(c->g, as_matrix(c, x[0], axes[0], true), as_matrix(c, x[1], axes[1], false)), &out);
 }
 
+/* Keras 1's one class for all of them; cos is the dot product of normalised vectors, with an axis more. */
+static cynf_tensor_id merge(cynf_lower *c)
+{
+    static const struct {
+        const char *mode;
+        cynf_lower_fn *fn;
+    } modes[] = {{"sum", add}, {"mul", multiply}, {"ave", average}, {"max", maximum}, {"concat", concatenate}, {"dot", dot}};
+    const char *mode = cynf_cfg_text(c, "mode");
+    if (cynf_cfg(c, "layers"))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "models inside it are not supported; save a functional model");
+    for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
+        if (!strcmp(modes[i].mode, mode))
+            return modes[i].fn(c);
+    if (!mode || strcmp(mode, "cos") || c->n_in != 2)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mode %s is not supported", mode ? mode : "with a function");
+    int32_t axes[2];
+    cynf_tensor_id x[2];
+    if (!cynf_cfg_ints(c, "dot_axes", 2, axes, 1, 1))
+        return CYNF_NO_TENSOR;
+    for (int i = 0; i < 2; i++) {
+        if (axes[i] >= cynf_shape_of(c, c->in[i]).rank)
+            return cynf_graph_fail(c->g, CYNF_EFORMAT, "dot_axes name axis %d of an input of rank %d", axes[i], cynf_shape_of(c, c->in[i]).rank);
+        x[i] = l2_normalise(c, c->in[i], axes[i]);
+    }
+    cynf_lower normal = *c;
+    normal.in = x;
+    return cynf_expand(c, dot(&normal), 1);
+}
+
 const cynf_layer_class cynf_layers_merge[] = {
     {"Add", add, CYNF_ANY_CALL},
     {"Subtract", subtract, CYNF_ANY_CALL},
@@ -168,5 +198,6 @@ const cynf_layer_class cynf_layers_merge[] = {
     {"Minimum", minimum, CYNF_ANY_CALL},
     {"Concatenate", concatenate, CYNF_MANY_INPUTS},
     {"Dot", dot, CYNF_MANY_INPUTS},
+    {"Merge", merge, CYNF_MANY_INPUTS},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

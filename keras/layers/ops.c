@@ -64,8 +64,10 @@ cynf_tensor_id cynf_operand(cynf_lower *c, const cJSON *v)
 static cynf_tensor_id operand(cynf_lower *c, int position, const char *name)
 {
     const cJSON *v = cynf_call_arg(c, position, name);
-    if (!v && c->call && !c->call->args && position == 0 && c->n_in)
+    if (!v && c->call && !c->call->args && position == 0 && c->call->n_positional)
         return c->in[0];
+    if (!v && c->keras < 3 && position == 1)
+        v = cynf_call_arg(c, -1, "y");
     return v ? cynf_operand(c, v) : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "called without operand %d (%s)", position, name);
 }
 
@@ -134,7 +136,26 @@ static const struct simple {
     {"TanhShrink", CYNF_ACT_TANH_SHRINK, 0, 0, NULL},
 };
 
-static const char *class_name(const cynf_lower *c) { return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->json, "class_name")); }
+/* Functions of TensorFlow in functional models of Keras 2, and the node of keras.ops that does the same. */
+static const char *const tf_functions[][2] = {
+    {"__operators__.add", "Add"}, {"math.add", "Add"}, {"math.subtract", "Subtract"}, {"math.multiply", "Multiply"}, {"math.truediv", "TrueDivide"}, {"math.divide", "TrueDivide"},
+    {"math.maximum", "Maximum"}, {"math.minimum", "Minimum"}, {"math.pow", "Power"}, {"math.reduce_mean", "Mean"}, {"math.reduce_sum", "Sum"}, {"math.reduce_max", "Max"},
+    {"math.reduce_min", "Min"}, {"math.reduce_prod", "Prod"}, {"nn.relu", "Relu"}, {"nn.relu6", "Relu6"}, {"nn.sigmoid", "Sigmoid"}, {"math.sigmoid", "Sigmoid"},
+    {"nn.tanh", "Tanh"}, {"math.tanh", "Tanh"}, {"nn.silu", "Silu"}, {"nn.selu", "Selu"}, {"nn.elu", "Elu"}, {"nn.softplus", "Softplus"}, {"math.softplus", "Softplus"},
+    {"math.exp", "Exp"}, {"math.log", "Log"}, {"math.sqrt", "Sqrt"}, {"math.rsqrt", "Rsqrt"}, {"math.square", "Square"}, {"math.abs", "Absolute"}, {"math.sin", "Sin"},
+    {"math.cos", "Cos"}, {"math.negative", "Negative"}, {"math.reciprocal", "Reciprocal"}, {"cast", "Cast"}, {"expand_dims", "ExpandDims"}, {"reshape", "Reshape"},
+    {"concat", "Concatenate"}, {"__operators__.getitem", "GetItem"}, {"nn.softmax", "Softmax"},
+};
+
+static const char *class_name(const cynf_lower *c)
+{
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->json, "class_name"));
+    const cJSON *function = cynf_cfg(c, "function");
+    for (size_t i = 0; c->keras < 3 && cJSON_IsString(function) && i < sizeof tf_functions / sizeof *tf_functions; i++)
+        if (!strcmp(tf_functions[i][0], function->valuestring))
+            return tf_functions[i][1];
+    return name;
+}
 
 static cynf_tensor_id simple(cynf_lower *c)
 {
@@ -548,7 +569,9 @@ static cynf_tensor_id swapaxes(cynf_lower *c)
 cynf_tensor_id cynf_op_reshape(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *list = cynf_cfg(c, "newshape|shape");
+    const cJSON *list = option(c, -1, "newshape|shape");
+    if (!list)
+        list = cynf_call_arg(c, -1, "shape");
     cynf_shape s = {0};
     const int n = cJSON_GetArraySize(list);
     if (!cJSON_IsArray(list) || n > CYNF_MAX_DIMS)
@@ -622,17 +645,17 @@ static cynf_tensor_id split(cynf_lower *c)
 static cynf_tensor_id get_item(cynf_lower *c)
 {
     cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *key = cynf_call_arg(c, 1, "key"), *first = cJSON_IsArray(key) ? key->child : key;
+    const cJSON *spec = cynf_call_arg(c, -1, "slice_spec"), *key = spec ? spec : cynf_call_arg(c, 1, "key"), *first = cJSON_IsArray(key) ? key->child : key;
     const int rank = cynf_shape_of(c, x).rank;
     cynf_shape out = {0};
     int axis = 0, used = 0;
     for (const cJSON *e = first; e; e = cJSON_IsArray(key) ? e->next : NULL) {
         const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "class_name"));
-        used += cJSON_IsNumber(e) || (klass && !strcmp(klass, "__slice__"));
+        used += cJSON_IsNumber(e) || (klass && !strcmp(klass, "__slice__")) || (spec && cJSON_IsObject(e));
     }
     for (const cJSON *e = first; e && !c->g->status; e = cJSON_IsArray(key) ? e->next : NULL) {
         const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "class_name"));
-        const cJSON *config = cJSON_GetObjectItemCaseSensitive(e, "config");
+        const cJSON *config = spec ? e : cJSON_GetObjectItemCaseSensitive(e, "config");
         if (cJSON_IsNull(e)) {
             if (out.rank < CYNF_MAX_DIMS)
                 out.d[out.rank++] = 1;
@@ -648,7 +671,7 @@ static cynf_tensor_id get_item(cynf_lower *c)
                 return cynf_graph_fail(c->g, CYNF_EFORMAT, "index %g is out of range for an axis of %d", e->valuedouble, n);
             c->g->batch_mixed |= !axis;
             x = cynf_take(c, x, axis++, (int32_t)at, 1);
-        } else if (klass && !strcmp(klass, "__slice__")) {
+        } else if ((klass && !strcmp(klass, "__slice__")) || (spec && cJSON_IsObject(e))) {
             const cJSON *v[3] = {cJSON_GetObjectItemCaseSensitive(config, "start"), cJSON_GetObjectItemCaseSensitive(config, "stop"), cJSON_GetObjectItemCaseSensitive(config, "step")};
             const int32_t n = cynf_shape_of(c, x).d[axis];
             const double step = cJSON_IsNumber(v[2]) ? v[2]->valuedouble : 1;
@@ -727,6 +750,30 @@ static cynf_tensor_id log_softmax(cynf_lower *c)
     return cynf_g_softmax(c->g, x, CYNF_LOG_SOFTMAX, 1u << axis_of(c, x, option(c, 1, "axis"), -1));
 }
 
+/* TFOpLambda, SlicingOpLambda */
+static cynf_tensor_id tf_function(cynf_lower *c)
+{
+    static const struct {
+        const char *name;
+        cynf_elt_kind kind;
+    } pairs[] = {{"Add", CYNF_ELT_ADD}, {"Subtract", CYNF_ELT_SUB}, {"Multiply", CYNF_ELT_MUL}, {"Maximum", CYNF_ELT_MAX}, {"Minimum", CYNF_ELT_MIN}};
+    const char *name = class_name(c);
+    const cJSON *axis = cynf_call_arg(c, -1, "axis"), *function = cynf_cfg(c, "function");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (!strcmp(pairs[i].name, name))
+            return cynf_op_binary(c, pairs[i].kind);
+    if (!strcmp(name, "Reshape"))
+        return cynf_op_reshape(c);
+    if (!strcmp(name, "Concatenate"))
+        return cynf_concat_all(c, c->in, c->call->n_positional, axis_of(c, c->in[0], axis, -1));
+    if (!strcmp(name, "Softmax"))
+        return cynf_g_softmax(c->g, c->in[0], CYNF_SOFTMAX, 1u << axis_of(c, c->in[0], axis, -1));
+    const cynf_layer_class *k = cynf_layer_find(name);
+    if (!k || k->lower == tf_function)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the function tf.%s is not supported; use a layer of Keras", cJSON_IsString(function) ? function->valuestring : "?");
+    return k->lower(c);
+}
+
 #define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 #define SIMPLE_OP(name) OP(name, simple)
 const cynf_layer_class cynf_layers_ops[] = {
@@ -744,6 +791,6 @@ const cynf_layer_class cynf_layers_ops[] = {
     OP("Var", spread) OP("Std", spread) OP("Logsumexp", logsumexp) OP("Argmax", arg) OP("Argmin", arg) OP("Normalize", normalize) OP("Flip", flip) OP("Roll", roll)
     OP("Tile", tile) OP("Repeat", repeat) OP("Pad", pad) OP("Take", take) OP("Cumsum", cumsum) OP("Transpose", transpose) OP("Swapaxes", swapaxes)
     OP("ExpandDims", expand_dims) OP("Squeeze", squeeze) OP("Stack", stack) OP("Split", split) OP("GetItem", get_item) OP("DepthToSpace", depth_to_space)
-    OP("Matmul", matmul) OP("Einsum", einsum) OP("OneHot", one_hot) OP("LogSoftmax", log_softmax)
+    OP("TFOpLambda", tf_function) OP("SlicingOpLambda", tf_function) OP("Matmul", matmul) OP("Einsum", einsum) OP("OneHot", one_hot) OP("LogSoftmax", log_softmax)
     {NULL, NULL, CYNF_ONE_INPUT},
 };

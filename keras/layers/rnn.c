@@ -227,6 +227,8 @@ typedef struct place {
 static cynf_tensor_id at_step(cynf_lower *c, cynf_tensor_id x, int32_t t)
 {
     cynf_shape s = cynf_shape_of(c, x);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     memmove(s.d + 1, s.d + 2, (size_t)(s.rank - 2) * sizeof *s.d);
     s.rank--;
     return cynf_g_reshape(c->g, cynf_take(c, x, 1, t, 1), &s);
@@ -402,6 +404,8 @@ static void inputs(cynf_lower *c, run *r)
 static cynf_tensor_id outward(cynf_lower *c, const run *r, cynf_tensor_id t, int lead)
 {
     cynf_shape s = cynf_shape_of(c, t);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     const int given = cynf_shape_of(c, r->x).rank;
     if (s.rank - lead > given - 2) { /* the row of a sequence */
         memmove(s.d + lead, s.d + lead + 1, (size_t)(s.rank - lead - 1) * sizeof *s.d);

@@ -27,8 +27,19 @@ static cynf_tensor_id spectral_normalization(cynf_lower *c)
     return cynf_lower_inner(c, cynf_cfg(c, "layer"), c->in[0]);
 }
 
+/* Preprocessing layers in a row. */
+static cynf_tensor_id pipeline(cynf_lower *c)
+{
+    const cJSON *e;
+    cynf_tensor_id x = c->in[0];
+    cJSON_ArrayForEach(e, cynf_cfg(c, "layers"))
+        x = cynf_lower_inner(c, e, x);
+    return x;
+}
+
 const cynf_layer_class cynf_layers_wrapper[] = {
     {"TimeDistributed", time_distributed, CYNF_ONE_INPUT},
     {"SpectralNormalization", spectral_normalization, CYNF_ONE_INPUT},
+    {"Pipeline", pipeline, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };
