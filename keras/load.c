@@ -170,7 +170,8 @@ typedef struct wires {
     cynf_tensor_id *out, *out_mask;
 } wires;
 
-static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const wires *w, int32_t n_out, bool again)
+/* Whether the inputs lose their masks. */
+static bool lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_call *call, const wires *w, int32_t n_out, bool again)
 {
     cynf_lower c = l->proto;
     const int32_t first_node = l->g->n_node;
@@ -195,6 +196,7 @@ static void lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
     if (l->g->status)
         *w->out = CYNF_NO_TENSOR;
     tell(l, k, w->out, again ? 0 : c.parameters, first_node);
+    return c.takes_masks;
 }
 
 /* ---- models ------------------------------------------------------------------------------------------------------------------- */
@@ -264,8 +266,12 @@ static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, con
             snprintf(name, sizeof name, "%s%s/", prefix, k->name);
             lower_model(l, k->model, &w, name, again);
         }
-    } else if (in)
-        lower_layer(l, k, call, &w, outputs(k), again);
+    } else if (in && lower_layer(l, k, call, &w, outputs(k), again))
+        for (int32_t i = 0; i < call->n_in; i++) {
+            const cynf_keras_ref *r = &call->in[i];
+            if (r->layer >= 0 && v->m->layer[r->layer].n_call)
+                v->mask[v->first[r->layer] + r->node * outputs(&v->m->layer[r->layer]) + r->tensor] = CYNF_NO_TENSOR;
+        }
     l->g->cur_name = l->g->cur_class = NULL;
     free(in);
 }

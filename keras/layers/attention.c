@@ -247,7 +247,7 @@ static cynf_tensor_id attend_heads(cynf_lower *c, heads *h)
 }
 
 /* Query, value and key with their masks, explicit or along with the tensors. */
-static bool head_inputs(cynf_lower *c, heads *h)
+static bool head_inputs(cynf_lower *c, heads *h, bool multi)
 {
     static const char *const names[3] = {"query", "value", "key"}, *const masks[3] = {"query_mask", "value_mask", "key_mask"};
     int32_t at[3];
@@ -280,6 +280,7 @@ static bool head_inputs(cynf_lower *c, heads *h)
     h->mask = both(c, h->mask, mask[2] < 0 || at[2] < 0 ? CYNF_NO_TENSOR : cynf_expand(c, mask[2], 1));
     h->mask = both(c, h->mask, given < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given]));
     *c->out_mask = mask[0];
+    c->takes_masks = multi && c->keras == 3 && c->keras_minor >= 7; /* the layer removes them from the tensors */
     return !c->g->status;
 }
 
@@ -290,7 +291,7 @@ static cynf_tensor_id multi_head_attention(cynf_lower *c)
     h.groups = h.n;
     if (cynf_cfg_bool(c, "use_gate", false))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "use_gate is not supported in a MultiHeadAttention");
-    return head_inputs(c, &h) ? attend_heads(c, &h) : CYNF_NO_TENSOR;
+    return head_inputs(c, &h, true) ? attend_heads(c, &h) : CYNF_NO_TENSOR;
 }
 
 static cynf_tensor_id grouped_query_attention(cynf_lower *c)
@@ -300,7 +301,7 @@ static cynf_tensor_id grouped_query_attention(cynf_lower *c)
     h.value_dim = h.dim;
     if (h.n % h.groups)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "num_key_value_heads %d does not divide num_query_heads %d", h.groups, h.n);
-    return head_inputs(c, &h) ? attend_heads(c, &h) : CYNF_NO_TENSOR;
+    return head_inputs(c, &h, false) ? attend_heads(c, &h) : CYNF_NO_TENSOR;
 }
 
 const cynf_layer_class cynf_layers_attention[] = {

@@ -28,6 +28,7 @@ typedef struct cynf_lower {
     const cynf_keras_call *call;        /**< its arguments as the file has them; NULL inside a wrapper */
     cynf_tensor_id *out, *out_mask;    /**< outputs after the first are stored here, below n_out; out_mask[0] is preset for layers that keep masks */
     int32_t n_out;
+    bool takes_masks;                  /**< set by a layer after which its inputs have no mask for later layers either */
     int64_t parameters;                /**< elements of the weights fetched so far */
 } cynf_lower;
 

@@ -2,12 +2,13 @@
 """Makes tests/golden/data with real Keras: small models, random weights, inputs and what Keras computes for them.
 
     python -m venv venv && venv/bin/pip install tensorflow-cpu keras h5py
-    venv/bin/python tests/golden/make_goldens.py
+    venv/bin/python tests/golden/make_goldens.py [CASE...]
 
 A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5; the group holds input_0.. and output_0.., all float32.
 """
 import os
 import shutil
+import sys
 import zlib
 
 import h5py
@@ -54,6 +55,28 @@ def nested():
     return keras.Model(i, L.Maximum()([inner(i), inner(inner(i))]))
 
 
+def transformer():
+    x = i = L.Input((6,))
+    x = L.Embedding(5, 8, mask_zero=True)(L.Discretization([-1.0, -0.3, 0.3, 1.0])(x))
+    x = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)]))
+    return keras.Model(i, [L.GlobalAveragePooling1D()(x), L.Attention(use_scale=True)([x, x])])
+
+
+def recurrent():
+    i = L.Input((7, 3))
+    x = L.Bidirectional(L.GRU(4, return_sequences=True), merge_mode='sum')(L.Masking(0.0)(i))
+    y, h, c = L.LSTM(5, return_state=True, go_backwards=True)(x)
+    z = L.RNN([L.SimpleRNNCell(3), L.GRUCell(2, reset_after=False)], return_sequences=True)(i)
+    return keras.Model(i, [y, h, c, z])
+
+
+def operations():
+    a, b = L.Input((4, 6)), L.Input((4, 6))
+    x = keras.ops.where(a > b, a * 2.0, keras.ops.flip(b, -1))
+    y = keras.ops.matmul(x, keras.ops.transpose(b, (0, 2, 1)))
+    return keras.Model([a, b], [y, keras.ops.max(x[:, 1:, ::2], axis=1), keras.ops.argmax(a, axis=-1), keras.ops.std(b, axis=(1, 2))])
+
+
 CASES = {
     'conv2d_stride_same': lambda: sequential((11, 10, 3), L.Conv2D(20, (3, 4), strides=(2, 3), padding='same', activation='elu')),
     'conv2d_dilated': lambda: sequential((14, 13, 6), L.Conv2D(9, 3, dilation_rate=(2, 3), padding='same')),
@@ -78,6 +101,17 @@ CASES = {
                                       L.Activation('log_softmax')),
     'preprocessing': lambda: sequential((8, 8, 3), L.Rescaling(1 / 127.5, offset=-1), L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 0.5]),
                                         L.Conv2D(8, 3, padding='same', activation='relu')),
+    'conv2d_transpose': lambda: sequential((5, 6, 4), L.Conv2DTranspose(6, 3, strides=2, padding='same', activation='relu'),
+                                           L.Conv2DTranspose(3, (4, 5), strides=(3, 2), output_padding=(1, 0))),
+    'conv3d': lambda: sequential((4, 5, 6, 2), L.Conv3D(4, (2, 3, 3), strides=(1, 2, 1), padding='same', groups=2), L.Conv3DTranspose(2, 2, strides=(2, 1, 2))),
+    'normalisations': lambda: sequential((5, 6, 8), L.LayerNormalization(axis=[1, 3]), L.GroupNormalization(4), L.RMSNormalization(), L.UnitNormalization()),
+    'einsum_dense': lambda: sequential((5, 6), L.EinsumDense('abc,cde->abde', (None, 2, 3), bias_axes='de'), L.EinsumDense('abcd,cde->abe', (None, 4), activation='tanh')),
+    'conv_lstm': lambda: sequential((3, 6, 5, 2), L.ConvLSTM2D(3, 3, strides=2, padding='same', return_sequences=True)),
+    'resizing': lambda: sequential((7, 9, 2), L.Resizing(5, 13, interpolation='bicubic'), L.Resizing(4, 4, antialias=True, crop_to_aspect_ratio=True), L.CenterCrop(3, 2)),
+    'categories': lambda: sequential((5,), L.Discretization([-0.5, 0.0, 1.0]), L.CategoryEncoding(4, output_mode='count')),
+    'transformer': transformer,
+    'recurrent': recurrent,
+    'operations': operations,
     'residual': residual,
     'inception': inception,
     'two_inputs': two_inputs,
@@ -102,9 +136,12 @@ def randomise(model, rng):
 
 
 def main():
-    shutil.rmtree(HERE, ignore_errors=True)
-    os.makedirs(HERE)
-    for name, make in CASES.items():
+    names = sys.argv[1:] or list(CASES)
+    if not sys.argv[1:]:
+        shutil.rmtree(HERE, ignore_errors=True)
+    os.makedirs(os.path.join(HERE, 'keras'), exist_ok=True)
+    for name in names:
+        make = CASES[name]
         seed = zlib.crc32(name.encode())
         keras.utils.set_random_seed(seed % 2 ** 31)
         keras.backend.clear_session()
@@ -129,8 +166,7 @@ def main():
                     g.attrs[k] = np.bytes_(v) if v else np.bytes_(' ')
                 g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), 1
     # A .keras golden's group lies beside it; beside a .h5 golden it would hide the one inside.
-    os.makedirs(os.path.join(HERE, 'keras'))
-    for name in CASES:
+    for name in names:
         for suffix in ('.keras', '.golden.h5'):
             os.rename(os.path.join(HERE, name + suffix), os.path.join(HERE, 'keras', name + suffix))
 
