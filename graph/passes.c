@@ -198,6 +198,28 @@ static bool pads(const cynf_graph *g, const cynf_node *n)
     return n->pt || n->pl || (y.d[1] - 1) * n->sh + (n->kh - 1) * n->dh >= x.d[1] || (y.d[2] - 1) * n->sw + (n->kw - 1) * n->dw >= x.d[2];
 }
 
+#define MAX_PARTS 256
+
+/* The convolutions of whose results t consists, through interleaving and reshapes that keep the channels. False when something else is among them. */
+static bool find_parts(const cynf_graph *g, cynf_tensor_id t, int32_t *part, int *n)
+{
+    const cynf_node *p = producer(g, t);
+    if (!p || uses(g, t) != 1 || !linear(p))
+        return false;
+    if (has_weights(p) && !p->e.residual) {
+        if (*n < MAX_PARTS)
+            part[*n] = (int32_t)(p - g->node);
+        return ++*n <= MAX_PARTS;
+    }
+    const cynf_shape a = shape(g, p->in[0]), b = shape(g, p->out);
+    if (p->op == CYNF_N_RESHAPE)
+        return a.rank && b.rank && a.d[a.rank - 1] == b.d[b.rank - 1] && find_parts(g, p->in[0], part, n);
+    bool all = p->op == CYNF_N_CONCAT && p->step[p->axis];
+    for (int i = 0; i < p->n_in && all; i++)
+        all = find_parts(g, p->in[i], part, n);
+    return all;
+}
+
 /* Scale and shift into the layer before; failing that, two of them into one; or into the layer after. */
 static bool fold_scale(cynf_graph *g, int j)
 {
@@ -224,6 +246,18 @@ static bool fold_scale(cynf_graph *g, int j)
             changed = true;
             goto done;
         }
+    }
+    int32_t part[MAX_PARTS];
+    int parts = 0;
+    if (p && p->op == CYNF_N_CONCAT && find_parts(g, n->in[x], part, &parts)) { /* a transposed convolution */
+        const int at = (int)(p - g->node);
+        for (int i = 0; i < parts && !g->status; i++) {
+            scale_outputs(g, part[i], k, shift);
+            g->node[part[i]].e = e;
+        }
+        absorb(g, &g->node[at], &g->node[j]);
+        changed = true;
+        goto done;
     }
     int x0;
     if (p && uses(g, n->in[x]) == 1 && (linear(p) || (p->op == CYNF_N_ELTWISE && p->kind == CYNF_ELT_UNARY)) && (x0 = scale_shift(g, p, c, k0, shift0)) >= 0 &&
@@ -293,7 +327,17 @@ static bool fold_activation(cynf_graph *g, int j)
         replace(g, n->out, n->in[0]);
         return n->dead = true;
     }
-    if (!p || !has_epilogue(p) || !linear(p) || uses(g, n->in[0]) != 1 || (g->math == CYNF_MATH_SLEEF && cynf_act_transcendental(n->e.act)))
+    if (!p || !linear(p) || uses(g, n->in[0]) != 1 || (g->math == CYNF_MATH_SLEEF && cynf_act_transcendental(n->e.act)))
+        return false;
+    int32_t part[MAX_PARTS];
+    int parts = 0;
+    if (p->op == CYNF_N_CONCAT && find_parts(g, n->in[0], part, &parts)) {
+        for (int i = 0; i < parts; i++)
+            g->node[part[i]].e = n->e;
+        absorb(g, p, n);
+        return true;
+    }
+    if (!has_epilogue(p))
         return false;
     const int32_t residual = p->e.residual;
     p->e = n->e;
