@@ -30,7 +30,7 @@ static cynf_tensor_id masked_softmax(cynf_lower *c, cynf_tensor_id scores, cynf_
 {
     if (mask >= 0)
         scores = cynf_g_binary(c->g, CYNF_ELT_ADD, scores, cynf_g_unary(c->g, mask, CYNF_ACT_AFFINE, 1e9f, -1e9f, 0));
-    return cynf_g_softmax(c->g, scores, CYNF_SOFTMAX, 1u << (cynf_shape_of(c, scores).rank - 1));
+    return c->g->status ? CYNF_NO_TENSOR : cynf_g_softmax(c->g, scores, CYNF_SOFTMAX, 1u << (cynf_shape_of(c, scores).rank - 1));
 }
 
 /* ---- Attention, AdditiveAttention --------------------------------------------------------------------------------------- */
@@ -127,7 +127,7 @@ static cynf_tensor_id by_head(cynf_lower *c, const heads *h, cynf_tensor_id x, i
     const int r = s.rank - 1;
     cynf_shape split = s, y = {0};
     int32_t perm[CYNF_MAX_DIMS], at = 0, rows = n / h->groups;
-    if (r + 3 > CYNF_MAX_DIMS)
+    if (c->g->status || r + 3 > CYNF_MAX_DIMS)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an input of rank %d is not supported", s.rank);
     split.rank = r + 3;
     split.d[r] = h->groups;
@@ -182,6 +182,8 @@ static cynf_tensor_id fit_mask(cynf_lower *c, const heads *h, const cynf_shape *
 
 static cynf_tensor_id output_projection(cynf_lower *c, cynf_tensor_id x, const heads *h, int32_t features)
 {
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     const cJSON *list = cynf_cfg(c, "output_shape");
     cynf_shape s = cynf_shape_of(c, x), k = {2, {h->n, h->value_dim}}, b = {0};
     const int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : list ? 1 : 0;

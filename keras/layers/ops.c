@@ -395,7 +395,7 @@ typedef int32_t index_fn(int32_t i, int32_t size, int32_t parameter);
 static cynf_tensor_id map_along(cynf_lower *c, cynf_tensor_id x, int axis, int64_t n, index_fn *f, int32_t parameter)
 {
     const int32_t size = cynf_shape_of(c, x).d[axis];
-    int32_t *index = n > 0 && n <= MAX_CONSTANT ? malloc((size_t)n * sizeof *index) : NULL;
+    int32_t *index = !c->g->status && n > 0 && n <= MAX_CONSTANT ? malloc((size_t)n * sizeof *index) : NULL;
     if (!index)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an axis of %lld elements is not supported", (long long)n);
     for (int32_t i = 0; i < n; i++)

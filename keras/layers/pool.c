@@ -119,6 +119,16 @@ static cynf_tensor_id adaptive_avg1d(cynf_lower *c) { return adaptive(c, 1, CYNF
 static cynf_tensor_id adaptive_avg2d(cynf_lower *c) { return adaptive(c, 2, CYNF_POOL_AVG); }
 static cynf_tensor_id adaptive_avg3d(cynf_lower *c) { return adaptive(c, 3, CYNF_POOL_AVG); }
 
+/* Nodes of keras.ops, for any number of spatial dimensions. */
+static cynf_tensor_id op_pool(cynf_lower *c, cynf_pool_kind kind)
+{
+    const int rank = cynf_shape_of(c, c->in[0]).rank;
+    return rank >= 3 && rank <= 5 ? window(c, rank - 2, kind) : cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of 3 to 5 dimensions", rank);
+}
+
+static cynf_tensor_id op_max_pool(cynf_lower *c) { return op_pool(c, CYNF_POOL_MAX); }
+static cynf_tensor_id op_average_pool(cynf_lower *c) { return op_pool(c, CYNF_POOL_AVG); }
+
 const cynf_layer_class cynf_layers_pool[] = {
     {"MaxPooling1D", max1d, CYNF_ONE_INPUT},
     {"MaxPooling2D", max2d, CYNF_ONE_INPUT},
@@ -138,5 +148,7 @@ const cynf_layer_class cynf_layers_pool[] = {
     {"AdaptiveAveragePooling1D", adaptive_avg1d, CYNF_ONE_INPUT},
     {"AdaptiveAveragePooling2D", adaptive_avg2d, CYNF_ONE_INPUT},
     {"AdaptiveAveragePooling3D", adaptive_avg3d, CYNF_ONE_INPUT},
+    {"MaxPool", op_max_pool, CYNF_ONE_INPUT},
+    {"AveragePool", op_average_pool, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };
