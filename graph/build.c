@@ -452,6 +452,20 @@ cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, in
     return g->status ? CYNF_NO_TENSOR : cynf_g_node(g, &(cynf_node){.op = CYNF_N_RESAMPLE, .n_in = 3, .in = {x, w, f}, .axis = axis}, &out);
 }
 
+cynf_tensor_id cynf_g_lookup(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id table)
+{
+    const cynf_shape *xs = shape_of(g, x), *ts = shape_of(g, table);
+    if (!xs || !ts)
+        return CYNF_NO_TENSOR;
+    cynf_shape out = *xs;
+    if (ts->rank != 2 || out.rank == CYNF_MAX_DIMS)
+        return cynf_graph_fail(g, CYNF_EFORMAT, "a table of rank %d for numbers of rank %d; expected 2, and at most %d", ts->rank, xs->rank, CYNF_MAX_DIMS - 1);
+    if (cynf_shape_elems(xs) > (size_t)CYNF_MAX_TENSOR_ELEMS / (size_t)ts->d[1])
+        return cynf_graph_fail(g, CYNF_EFORMAT, "the rows looked up are too many");
+    out.d[out.rank++] = ts->d[1];
+    return cynf_g_node(g, &(cynf_node){.op = CYNF_N_LOOKUP, .n_in = 2, .in = {x, table}}, &out);
+}
+
 cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence *r)
 {
     const cynf_shape *xs = shape_of(g, x), *us = shape_of(g, r->u);

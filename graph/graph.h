@@ -46,6 +46,7 @@ typedef enum cynf_node_op {
     CYNF_N_PAD,       /**< constant before and after per axis */
     CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */
     CYNF_N_RESAMPLE,  /**< along one axis by a table: x, weights [out,taps], first [out] */
+    CYNF_N_LOOKUP,    /**< x [...] of whole numbers, table [rows,len]: [..., len] */
     CYNF_N_RNN,       /**< x [n,t,gates*h], u [h,gates*h], bias [h] of GRU_AFTER, state [n,h or 2h] if it has one, mask [n,t] if it has one */
     CYNF_N_COUNT
 } cynf_node_op;
@@ -153,6 +154,8 @@ cynf_tensor_id cynf_g_interleave(cynf_graph *g, const cynf_tensor_id *x, int32_t
 cynf_tensor_id cynf_g_pad(cynf_graph *g, cynf_tensor_id x, const int32_t *before, const int32_t *after, float value);
 cynf_tensor_id cynf_g_repeat(cynf_graph *g, cynf_tensor_id x, const int32_t *counts);
 cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, int32_t out, int32_t taps, const float *weights, const float *first);
+/** Row x of table, for every element of x; zeros where there is no such row. */
+cynf_tensor_id cynf_g_lookup(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id table);
 /** A recurrent layer on its projected input; formulas and layouts at cynf_rnn. */
 typedef struct cynf_recurrence {
     cynf_rnn_kind kind;

@@ -46,6 +46,7 @@ static bool is_weight(const cynf_node *n, int i)
     case CYNF_N_DWCONV2D:
     case CYNF_N_FC:
     case CYNF_N_RESAMPLE: return i > 0 && !is_residual(n, i);
+    case CYNF_N_LOOKUP: return i == 1;
     case CYNF_N_RNN: return i == 1 || (i == 2 && n->kind == CYNF_RNN_GRU_AFTER);
     default: return false;
     }
@@ -219,6 +220,7 @@ static bool allows_view(const cynf_builder *b, cynf_tensor_id t)
         switch (n->op) {
         case CYNF_N_RESHAPE:
         case CYNF_N_RESAMPLE:
+        case CYNF_N_LOOKUP:
         case CYNF_N_SOFTMAX: return false;
         case CYNF_N_GEMM:
         case CYNF_N_FC:
@@ -407,6 +409,7 @@ static cynf_op called(cynf_node_op op)
     case CYNF_N_REDUCE: return CYNF_OP_REDUCE;
     case CYNF_N_SOFTMAX: return CYNF_OP_SOFTMAX;
     case CYNF_N_RESAMPLE: return CYNF_OP_RESAMPLE;
+    case CYNF_N_LOOKUP: return CYNF_OP_LOOKUP;
     case CYNF_N_RNN: return CYNF_OP_RNN;
     case CYNF_N_TRANSPOSE:
     case CYNF_N_RESHAPE:

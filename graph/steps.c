@@ -523,6 +523,16 @@ static void resample_step(cynf_builder *b, int j)
     emit(b, j, &p, 1, &in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .w2 = b->g->t[n->in[2]].data});
 }
 
+static void lookup_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *ts = shape(b, n->in[1]);
+    const cynf_ref in = ref(b, n->in[0]);
+    cynf_problem p = {.op = CYNF_OP_LOOKUP};
+    p.u.lookup = (cynf_lookup){.n = (int32_t)cynf_shape_elems(shape(b, n->in[0])), .rows = ts->d[0], .len = ts->d[1], .x_s = 1, .y_rs = ts->d[1]};
+    emit(b, j, &p, 1, &in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data});
+}
+
 static void rnn_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
@@ -586,6 +596,7 @@ static void node_step(cynf_builder *b, int j)
     case CYNF_N_PAD: pad_step(b, j); break;
     case CYNF_N_REPEAT: repeat_step(b, j); break;
     case CYNF_N_RESAMPLE: resample_step(b, j); break;
+    case CYNF_N_LOOKUP: lookup_step(b, j); break;
     case CYNF_N_RNN: rnn_step(b, j); break;
     case CYNF_N_COUNT: break;
     }

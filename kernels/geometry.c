@@ -44,6 +44,7 @@ static const cynf_field softmax_fields[] = {I(softmax, kind), I(softmax, rows), 
 static const cynf_field copy_fields[] = {I(copy, rank), DIMS(copy, dims), DIMS(copy, xs), DIMS(copy, ys), {0}};
 static const cynf_field resample_fields[] = {I(resample, outer), I(resample, in), I(resample, out), I(resample, inner), I(resample, taps),
     I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, , e), {0}};
+static const cynf_field lookup_fields[] = {I(lookup, n), I(lookup, rows), I(lookup, len), I(lookup, x_s), I(lookup, y_rs), {0}};
 static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rnn, h), I(rnn, x_reverse), I(rnn, y_reverse), I(rnn, sequences),
     I(rnn, states), I(rnn, initial), I(rnn, masked), I(rnn, zero_masked), I(rnn, x_ns), I(rnn, x_ts), I(rnn, y_ns), I(rnn, y_ts), I(rnn, s_offset),
     I(rnn, i_ns), I(rnn, m_ns), EPILOGUE(rnn, , e), EPILOGUE(rnn, , re), {0}};
@@ -256,6 +257,11 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
         w = g->outer < 1 || g->in < 1 || g->out < 1 || g->inner < 1 || g->taps < 1 || g->taps > g->in ? "sizes out of range" : check_epilogue(&g->e);
         break;
     }
+    case CYNF_OP_LOOKUP: {
+        const cynf_lookup *g = geometry;
+        w = g->n < 1 || g->rows < 1 || g->len < 1 ? "sizes out of range" : NULL;
+        break;
+    }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;
         if ((uint32_t)g->kind >= CYNF_RNN_KIND_COUNT || g->n < 1 || g->t < 1 || g->h < 1 || g->e.residual || g->re.residual)
@@ -358,6 +364,10 @@ size_t cynf_geometry_extent(cynf_op op, const void *geometry, int i)
         return i < 0 ? (size_t)(g->outer - 1) * (size_t)g->y_os + (size_t)(g->out - 1) * (size_t)g->y_rs + (size_t)g->inner
                      : (size_t)(g->outer - 1) * (size_t)g->x_os + (size_t)(g->in - 1) * (size_t)g->x_rs + (size_t)g->inner;
     }
+    case CYNF_OP_LOOKUP: {
+        const cynf_lookup *g = geometry;
+        return i < 0 ? (size_t)(g->n - 1) * (size_t)g->y_rs + (size_t)g->len : (size_t)(g->n - 1) * (size_t)g->x_s + 1;
+    }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;
         const size_t last = (size_t)g->n - 1, states = (size_t)g->h * (g->kind == CYNF_RNN_LSTM ? 2 : 1);
@@ -408,6 +418,11 @@ void cynf_geometry_weights(cynf_op op, const void *geometry, size_t count[4])
         const cynf_resample *g = geometry;
         count[0] = (size_t)g->out * (size_t)g->taps;
         count[2] = (size_t)g->out;
+        break;
+    }
+    case CYNF_OP_LOOKUP: {
+        const cynf_lookup *g = geometry;
+        count[0] = (size_t)g->rows * (size_t)g->len;
         break;
     }
     case CYNF_OP_RNN: {

@@ -66,6 +66,7 @@ typedef enum cynf_op {
     CYNF_OP_SOFTMAX,   /**< cynf_softmax */
     CYNF_OP_COPY,      /**< cynf_copy: any strided copy: transpose, crop, concat, repeat, fill, layout conversion */
     CYNF_OP_RESAMPLE,  /**< cynf_resample: weighted gather along one axis (bilinear, bicubic, lanczos) */
+    CYNF_OP_LOOKUP,    /**< cynf_lookup: rows of a table by their numbers (embeddings) */
     CYNF_OP_RNN,       /**< cynf_rnn: the recurrent part of SimpleRNN, GRU and LSTM over all time steps */
     CYNF_OP_COUNT
 } cynf_op;
@@ -267,6 +268,14 @@ typedef struct cynf_resample {
     cynf_epilogue e;
 } cynf_resample;
 
+/**
+ * y[i] = table[x[i]], a row of len elements, for i < n; x holds whole numbers as floats, i at i*x_s, row i of y at i*y_rs. A number that is no row (NaN
+ * among them) gives zeros. Weights: .w = table [rows][len], of which only the rows asked for are read.
+ */
+typedef struct cynf_lookup {
+    int32_t n, rows, len, x_s, y_rs;
+} cynf_lookup;
+
 typedef enum cynf_rnn_kind {
     CYNF_RNN_SIMPLE,    /**< h' = e(x + h U) */
     CYNF_RNN_GRU,       /**< z, r, g: z = re(xz + h Uz), r = re(xr + h Ur), g = e(xg + (r h) Ug), h' = z h + (1 - z) g */
@@ -304,6 +313,7 @@ typedef struct cynf_problem {
         cynf_softmax softmax;
         cynf_copy copy;
         cynf_resample resample;
+        cynf_lookup lookup;
         cynf_rnn rnn;
     } u;
 } cynf_problem;

@@ -25,12 +25,6 @@ cynf_tensor_id cynf_one_hot(cynf_lower *c, cynf_tensor_id x, int32_t n)
     return cynf_g_unary(c->g, away, CYNF_ACT_HARD_SIGMOID, -1, 1, 0);
 }
 
-/* Row x of a table [n, m], for every element of x: the one place that knows how rows are gathered. */
-static cynf_tensor_id rows(cynf_lower *c, cynf_tensor_id table, cynf_tensor_id x)
-{
-    return cynf_g_fc(c->g, cynf_one_hot(c, x, cynf_shape_of(c, table).d[0]), table, CYNF_NO_TENSOR);
-}
-
 static cynf_tensor_id embedding(cynf_lower *c)
 {
     const int32_t n = cynf_cfg_int(c, "input_dim", 1, CYNF_REQUIRED), m = cynf_cfg_int(c, "output_dim", 1, CYNF_REQUIRED);
@@ -39,7 +33,7 @@ static cynf_tensor_id embedding(cynf_lower *c)
         return CYNF_NO_TENSOR;
     if (cynf_cfg_bool(c, "mask_zero", false))
         *c->out_mask = cynf_nonzero(c, x);
-    return rows(c, table, x);
+    return cynf_g_lookup(c->g, x, table);
 }
 
 static cynf_tensor_id reversible_embedding(cynf_lower *c)

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "simd.h"
+
+#include "kernels/lookup/bodies.h"
+
+#define CYNF_TILES_LOOKUP
+#define CYNF_TABLE cynf_lookup__scalar
+#include "kernels/instantiate.h"
