@@ -3,6 +3,7 @@
 #include "cynf-config.h"
 #include "kernels/cost.h"
 #include "kernels/eltwise/map_layout.h"
+#include "kernels/sleef/descriptor.h"
 
 extern const cynf_algo cynf_eltwise_map;
 
@@ -43,27 +44,11 @@ const cynf_algo cynf_eltwise_map = {
 };
 
 #if CYNF_HAVE_SLEEF
-extern const cynf_algo cynf_eltwise_sleef;
-
 static bool sleef_supports(const void *g, cynf_tile t)
 {
     (void)t;
     return cynf_act_transcendental(((const cynf_eltwise *)g)->e.act);
 }
 
-/* A call for every vector, and functions of the last ulp. */
-static double sleef_cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
-{
-    return 2 * cost(g, t, isa, m);
-}
-
-const cynf_algo cynf_eltwise_sleef = {
-    .op = CYNF_OP_ELTWISE,
-    .name = "sleef",
-    .header = "kernels/sleef/bodies.h",
-    .supports = sleef_supports,
-    .units = units,
-    .cost = sleef_cost,
-    .sleef = true,
-};
+CYNF_SLEEF_DESCRIPTOR(eltwise, ELTWISE)
 #endif

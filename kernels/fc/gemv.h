@@ -12,38 +12,20 @@
 
 #include "kernels/fc/fc_layout.h"
 #include "kernels/gemm/microkernel.h"
+#include "kernels/gemm/row_product.h"
 
 /** Row x times one panel of nv vectors, n columns of them real. */
 static CYNF_INLINE void cynf_fc_gemv_panel(const cynf_fc *g, const int mr, const int nv, int n, const float *x, const float *packed, const float *r, float *y)
 {
-    vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
+    vf acc[CYNF_MR_MAX][CYNF_NV_MAX], sum[CYNF_VECTORS_MAX];
     static const ptrdiff_t row[1] = {0}, columns[CYNF_NV_MAX] = {0, VL, 2 * VL, 3 * VL};
-    const float *b = packed + nv * VL;
-    int c = 0;
-    cynf_tile_zero(mr, nv, acc);
-    cynf_tile_init(1, nv, packed, acc);
-    for (; c + mr <= g->k; c += mr, b += mr * nv * VL)
-#pragma GCC unroll 8
-        for (int i = 0; i < mr; i += VK) {
-            const vk a = vk_load(x + c + i);
 #pragma GCC unroll 4
-            for (int lane = 0; lane < VK; lane++)
+    for (int v = 0; v < nv; v++)
+        sum[v] = vf_load(packed + v * VL);
+    cynf_row_product(mr, nv, g->k, x, packed + nv * VL, sum);
 #pragma GCC unroll 4
-                for (int v = 0; v < nv; v++)
-                    acc[i + lane][v] = vf_fmak(acc[i + lane][v], vf_load(b + ((i + lane) * nv + v) * VL), a, lane);
-        }
-    for (; c < g->k; c++, b += nv * VL)
-#pragma GCC unroll 4
-        for (int v = 0; v < nv; v++)
-            acc[0][v] = vf_fma(vf_set1(x[c]), vf_load(b + v * VL), acc[0][v]);
-#pragma GCC unroll 4
-    for (int half = 4; half > 0; half /= 2)
-#pragma GCC unroll 4
-        for (int i = 0; i < half; i++)
-            if (i + half < mr)
-#pragma GCC unroll 4
-                for (int v = 0; v < nv; v++)
-                    acc[i][v] = vf_add(acc[i][v], acc[i + half][v]);
+    for (int v = 0; v < nv; v++)
+        acc[0][v] = sum[v];
     cynf_tile_finish(1, nv, 1, n, &g->e, r, row, columns, y, row, columns, acc);
     if (!cynf_act_in_tile(&g->e))
         cynf_activate_rows(&g->e, y, 1, 0, n);

@@ -13,47 +13,8 @@
 #include <string.h>
 
 #include "kernels/act.h"
+#include "kernels/gemm/row_product.h"
 #include "kernels/rnn/fused_layout.h"
-
-#define CYNF_RNN_SUMS_MAX 4
-#define CYNF_RNN_VECTORS_MAX 8
-
-/** acc[v] = sum_k h[k] b[k][v], vectors of them. */
-static CYNF_INLINE void rnn_fused_product(const int sums, const int vectors, int n, const float *h, const float *b, vf acc[CYNF_RNN_VECTORS_MAX])
-{
-    vf sum[CYNF_RNN_SUMS_MAX][CYNF_RNN_VECTORS_MAX];
-    int k = 0;
-#pragma GCC unroll 4
-    for (int i = 0; i < sums; i++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = vf_zero();
-    for (; k + sums <= n; k += sums, b += sums * vectors * VL)
-#pragma GCC unroll 4
-        for (int i = 0; i < sums; i += VK) {
-            const vk a = vk_load(h + k + i);
-#pragma GCC unroll 4
-            for (int lane = 0; lane < VK; lane++)
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++)
-                    sum[i + lane][v] = vf_fmak(sum[i + lane][v], vf_load(b + ((i + lane) * vectors + v) * VL), a, lane);
-        }
-    for (; k < n; k++, b += vectors * VL)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            sum[0][v] = vf_fma(vf_set1(h[k]), vf_load(b + v * VL), sum[0][v]);
-#pragma GCC unroll 2
-    for (int half = CYNF_RNN_SUMS_MAX / 2; half > 0; half /= 2)
-#pragma GCC unroll 2
-        for (int i = 0; i < half; i++)
-            if (i + half < sums)
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++)
-                    sum[i][v] = vf_add(sum[i][v], sum[i + half][v]);
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; v++)
-        acc[v] = sum[0][v];
-}
 
 /** n of a vector's elements are there. */
 static CYNF_INLINE vf rnn_fused_load(const float *p, int n) { return n >= VL ? vf_load(p) : n > 0 ? vf_loadn(p, n) : vf_zero(); }
@@ -67,9 +28,12 @@ static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int
 {
     const int gates = kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4, nr = t.nv * VL;
     const float *bias = packed + rnn_fused_bias(g, t), *b = packed;
-    vf acc[CYNF_RNN_VECTORS_MAX];
+    vf acc[CYNF_VECTORS_MAX];
     for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * gates * nr) {
-        rnn_fused_product(t.mr, gates * t.nv, g->h, h, b, acc);
+#pragma GCC unroll 8
+        for (int i = 0; i < gates * t.nv; i++)
+            acc[i] = vf_zero();
+        cynf_row_product(t.mr, gates * t.nv, g->h, h, b, acc);
 #pragma GCC unroll 2
         for (int v = 0; v < t.nv; v++) {
             const int j = j0 + v * VL, left = g->h - j;
@@ -103,7 +67,10 @@ static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int
         return;
     b = packed + rnn_fused_phase1(g, t);
     for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * nr) {
-        rnn_fused_product(t.mr, t.nv, g->h, rh, b, acc);
+#pragma GCC unroll 8
+        for (int i = 0; i < t.nv; i++)
+            acc[i] = vf_zero();
+        cynf_row_product(t.mr, t.nv, g->h, rh, b, acc);
 #pragma GCC unroll 2
         for (int v = 0; v < t.nv; v++) {
             const int j = j0 + v * VL;

@@ -2,6 +2,7 @@
 /** softmax, rows: the descriptor; and its twin over SLEEF's functions, kernels/sleef/bodies.c. */
 #include "cynf-config.h"
 #include "kernels/cost.h"
+#include "kernels/sleef/descriptor.h"
 #include "kernels/softmax/rows_layout.h"
 
 extern const cynf_algo cynf_softmax_rows;
@@ -38,27 +39,11 @@ const cynf_algo cynf_softmax_rows = {
 };
 
 #if CYNF_HAVE_SLEEF
-extern const cynf_algo cynf_softmax_sleef;
-
 static bool sleef_supports(const void *g, cynf_tile t)
 {
     (void)t;
     return ((const cynf_softmax *)g)->kind != CYNF_SPARSEMAX;
 }
 
-/* A call for every vector, and functions of the last ulp. */
-static double sleef_cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
-{
-    return 2 * cost(g, t, isa, m);
-}
-
-const cynf_algo cynf_softmax_sleef = {
-    .op = CYNF_OP_SOFTMAX,
-    .name = "sleef",
-    .header = "kernels/sleef/bodies.h",
-    .supports = sleef_supports,
-    .units = units,
-    .cost = sleef_cost,
-    .sleef = true,
-};
+CYNF_SLEEF_DESCRIPTOR(softmax, SOFTMAX)
 #endif
