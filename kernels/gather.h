@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/** Vectors from and to memory in other ways than the vocabulary's; include after simd.h. */
+/**
+ * Vectors from and to memory in other ways than the vocabulary's; include after simd.h. n <= VL; the loops say so again, as compilers otherwise warn of
+ * calls that a literal geometry makes unreachable.
+ */
 #ifndef CYNF_GATHER_H
 #define CYNF_GATHER_H
 
@@ -12,7 +15,7 @@ static CYNF_INLINE vf vf_gather(const float *p, ptrdiff_t stride, int n, float f
         return vf_load(p);
     float t[VL];
     vf_store(t, vf_set1(fill));
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && i < VL; i++)
         t[i] = p[i * stride];
     return vf_load(t);
 }
@@ -26,7 +29,7 @@ static CYNF_INLINE void vf_scatter(float *p, ptrdiff_t stride, vf a, int n)
     }
     float t[VL];
     vf_store(t, a);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && i < VL; i++)
         p[i * stride] = t[i];
 }
 
