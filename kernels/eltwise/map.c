@@ -3,7 +3,6 @@
 #include "cynf-config.h"
 #include "kernels/cost.h"
 #include "kernels/eltwise/map_layout.h"
-#include "kernels/sleef/descriptor.h"
 
 extern const cynf_algo cynf_eltwise_map;
 
@@ -44,6 +43,8 @@ const cynf_algo cynf_eltwise_map = {
 };
 
 #if CYNF_HAVE_SLEEF
+#include "kernels/sleef/descriptor.h"
+
 static bool sleef_supports(const void *g, cynf_tile t)
 {
     (void)t;

@@ -2,7 +2,6 @@
 /** softmax, rows: the descriptor; and its twin over SLEEF's functions, kernels/sleef/bodies.c. */
 #include "cynf-config.h"
 #include "kernels/cost.h"
-#include "kernels/sleef/descriptor.h"
 #include "kernels/softmax/rows_layout.h"
 
 extern const cynf_algo cynf_softmax_rows;
@@ -39,6 +38,8 @@ const cynf_algo cynf_softmax_rows = {
 };
 
 #if CYNF_HAVE_SLEEF
+#include "kernels/sleef/descriptor.h"
+
 static bool sleef_supports(const void *g, cynf_tile t)
 {
     (void)t;
