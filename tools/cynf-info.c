@@ -8,6 +8,7 @@
 
 #include "graph/program.h"
 #include "keras/load.h"
+#include "layer_table.h"
 #include "tool.h"
 
 static const struct argp_option options[] = {
@@ -16,6 +17,7 @@ static const struct argp_option options[] = {
     {"batch", 'b', "N", 0, "samples per call (default 1)", 0},
     {"threads", 't', "N", 0, "threads that the arena is planned for (default 1)", 0},
     {"json", 'j', NULL, 0, "print JSON", 0},
+    {"layers", 'l', NULL, 0, "print what is supported (docs/layers.md), and nothing else", 0},
     {0},
 };
 
@@ -40,6 +42,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;
     case 't': a->threads = (int)tool_integer(state, "--threads", arg, 1, 1024); return 0;
     case 'j': a->json = true; return 0;
+    case 'l': layer_table_print(stdout); exit(TOOL_OK);
     case ARGP_KEY_END:
         if (!a->model)
             argp_error(state, "no model given");

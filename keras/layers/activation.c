@@ -184,12 +184,19 @@ static cynf_tensor_id softmax(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_activation[] = {
-    {"Activation", activation, CYNF_ONE_INPUT},
-    {"ReLU", relu, CYNF_ONE_INPUT},
-    {"LeakyReLU", leaky_relu, CYNF_ONE_INPUT},
-    {"ELU", elu, CYNF_ONE_INPUT},
-    {"PReLU", prelu, CYNF_ONE_INPUT},
-    {"Softmax", softmax, CYNF_ONE_INPUT},
-    {"ThresholdedReLU", thresholded_relu, CYNF_ONE_INPUT},
+    {"Activation", activation, CYNF_ONE_INPUT,
+        "every activation of Keras by name, function object or layer object", "eltwise, softmax", "hard_sigmoid is relu6(x + 3) / 6 in files of Keras 3, clip(0.2 x + 0.5) before; sparsemax is Keras' own formula"},
+    {"ReLU", relu, CYNF_ONE_INPUT,
+        "max_value, negative_slope, threshold", "eltwise"},
+    {"LeakyReLU", leaky_relu, CYNF_ONE_INPUT,
+        "alpha, negative_slope", "eltwise"},
+    {"ELU", elu, CYNF_ONE_INPUT,
+        "alpha", "eltwise"},
+    {"PReLU", prelu, CYNF_ONE_INPUT,
+        "shared_axes", "eltwise"},
+    {"Softmax", softmax, CYNF_ONE_INPUT,
+        "axes but the batch, mask", "softmax"},
+    {"ThresholdedReLU", thresholded_relu, CYNF_ONE_INPUT,
+        "theta", "eltwise"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -307,10 +307,14 @@ static cynf_tensor_id grouped_query_attention(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_attention[] = {
-    {"Attention", attention, CYNF_ANY_CALL},
-    {"AdditiveAttention", additive_attention, CYNF_ANY_CALL},
-    {"MultiHeadAttention", multi_head_attention, CYNF_ANY_CALL},
-    {"GroupedQueryAttention", grouped_query_attention, CYNF_ANY_CALL},
+    {"Attention", attention, CYNF_ANY_CALL,
+        "use_scale, score_mode, masks, use_causal_mask, return_attention_scores", "gemm, softmax, reduce", "inputs of 3 dimensions"},
+    {"AdditiveAttention", additive_attention, CYNF_ANY_CALL,
+        "use_scale, masks, use_causal_mask, return_attention_scores", "gemm, fc, softmax, reduce", "inputs of 3 dimensions"},
+    {"MultiHeadAttention", multi_head_attention, CYNF_ANY_CALL,
+        "masks, use_causal_mask, attention_axes, value_dim, output_shape, return_attention_scores", "fc, gemm, softmax", "use_gate is refused"},
+    {"GroupedQueryAttention", grouped_query_attention, CYNF_ANY_CALL,
+        "masks, use_causal_mask, sliding_window_size, use_gate, return_attention_scores", "fc, gemm, softmax"},
     {"GroupQueryAttention", grouped_query_attention, CYNF_ANY_CALL},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -106,8 +106,11 @@ static cynf_tensor_id integer_lookup(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_categories[] = {
-    {"Discretization", discretization, CYNF_ONE_INPUT},
-    {"CategoryEncoding", category_encoding, CYNF_ANY_CALL},
-    {"IntegerLookup", integer_lookup, CYNF_ONE_INPUT},
+    {"Discretization", discretization, CYNF_ONE_INPUT,
+        "output_mode int, one_hot, multi_hot, count; bin_boundaries in the config", "eltwise, reduce", "sparse is refused"},
+    {"CategoryEncoding", category_encoding, CYNF_ANY_CALL,
+        "output_mode one_hot, multi_hot, count; count_weights", "eltwise, reduce", "sparse is refused"},
+    {"IntegerLookup", integer_lookup, CYNF_ONE_INPUT,
+        "output_mode int, one_hot, multi_hot, count; vocabulary in the config, mask_token, num_oov_indices 0 and 1", "eltwise, reduce, fc", "numbers up to 2^24; tf_idf, invert, pad_to_max_tokens are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -206,18 +206,25 @@ static cynf_tensor_id separable1d(cynf_lower *c) { return separable(c, 1); }
 static cynf_tensor_id separable2d(cynf_lower *c) { return separable(c, 2); }
 
 const cynf_layer_class cynf_layers_conv[] = {
-    {"Conv1D", conv1d, CYNF_ONE_INPUT},
-    {"Conv2D", conv2d, CYNF_ONE_INPUT},
-    {"Conv3D", conv3d, CYNF_ONE_INPUT},
-    {"DepthwiseConv1D", depthwise1d, CYNF_ONE_INPUT},
+    {"Conv1D", conv1d, CYNF_ONE_INPUT,
+        "strides, dilation_rate, groups, padding valid, same, causal, data_format, LoRA", "conv2d"},
+    {"Conv2D", conv2d, CYNF_ONE_INPUT,
+        "strides, dilation_rate, groups, padding valid, same, data_format, LoRA", "conv2d", "channels_first: the bias goes where Keras 3 puts it, along the last axis if that has as many elements"},
+    {"Conv3D", conv3d, CYNF_ONE_INPUT,
+        "strides, dilation_rate, groups, padding valid, same, data_format, LoRA", "conv2d", "depth taps become input channels"},
+    {"DepthwiseConv1D", depthwise1d, CYNF_ONE_INPUT,
+        "strides, dilation_rate, depth_multiplier, padding valid, same, causal (1-D), data_format", "dwconv2d"},
     {"DepthwiseConv2D", depthwise2d, CYNF_ONE_INPUT},
-    {"SeparableConv1D", separable1d, CYNF_ONE_INPUT},
+    {"SeparableConv1D", separable1d, CYNF_ONE_INPUT,
+        "strides, dilation_rate, depth_multiplier, padding valid, same, causal (1-D), data_format", "dwconv2d, conv2d", "both in one kernel (sepconv2d) where that is faster"},
     {"SeparableConv2D", separable2d, CYNF_ONE_INPUT},
-    {"Convolution1D", conv1d, CYNF_ONE_INPUT}, /* Keras 1 */
+    {"Convolution1D", conv1d, CYNF_ONE_INPUT,
+        "Keras 1: subsample, border_mode, atrous_rate, dim_ordering tf and th", "conv2d"}, /* Keras 1 */
     {"Convolution2D", conv2d, CYNF_ONE_INPUT},
     {"Convolution3D", conv3d, CYNF_ONE_INPUT},
     {"AtrousConvolution1D", conv1d, CYNF_ONE_INPUT},
     {"AtrousConvolution2D", conv2d, CYNF_ONE_INPUT},
-    {"SeparableConvolution2D", separable2d, CYNF_ONE_INPUT},
+    {"SeparableConvolution2D", separable2d, CYNF_ONE_INPUT,
+        "Keras 1: subsample, border_mode, depth_multiplier, dim_ordering tf and th", "dwconv2d, conv2d"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

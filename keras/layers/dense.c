@@ -61,7 +61,9 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_dense[] = {
-    {"Dense", dense, CYNF_ONE_INPUT},
-    {"EinsumDense", einsum_dense, CYNF_ONE_INPUT},
+    {"Dense", dense, CYNF_ONE_INPUT,
+        "any rank, LoRA", "fc"},
+    {"EinsumDense", einsum_dense, CYNF_ONE_INPUT,
+        "equations of two operands with distinct axes, ellipses, bias_axes, LoRA", "fc", "other equations are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

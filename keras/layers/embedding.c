@@ -65,8 +65,11 @@ static cynf_tensor_id masking(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_embedding[] = {
-    {"Embedding", embedding, CYNF_ONE_INPUT},
-    {"ReversibleEmbedding", reversible_embedding, CYNF_ANY_CALL},
-    {"Masking", masking, CYNF_ONE_INPUT},
+    {"Embedding", embedding, CYNF_ONE_INPUT,
+        "mask_zero, LoRA", "lookup", "a number without a row gives zeros"},
+    {"ReversibleEmbedding", reversible_embedding, CYNF_ANY_CALL,
+        "reverse, tie_weights, logit_soft_cap", "lookup, fc", "a number without a row gives zeros"},
+    {"Masking", masking, CYNF_ONE_INPUT,
+        "mask_value", "reduce"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

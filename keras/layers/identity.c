@@ -5,7 +5,8 @@
 static cynf_tensor_id identity(cynf_lower *c) { return c->in[0]; }
 
 const cynf_layer_class cynf_layers_identity[] = {
-    {"Dropout", identity, CYNF_ONE_INPUT},
+    {"Dropout", identity, CYNF_ONE_INPUT,
+        "all", "none", "acts in training only: gives its input"},
     {"SpatialDropout1D", identity, CYNF_ONE_INPUT},
     {"SpatialDropout2D", identity, CYNF_ONE_INPUT},
     {"SpatialDropout3D", identity, CYNF_ONE_INPUT},

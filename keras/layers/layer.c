@@ -420,15 +420,42 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
-extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[], cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[],
-    cynf_layers_resample[], cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[], cynf_layers_spectrum[], cynf_layers_wrapper[];
+extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[],
+    cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[], cynf_layers_resample[],
+    cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[],
+    cynf_layers_spectrum[], cynf_layers_wrapper[];
+
+const cynf_layer_family *cynf_layer_families(void)
+{
+    static const cynf_layer_family families[] = {
+        {"Convolution", cynf_layers_conv},
+        {"Transposed convolution", cynf_layers_conv_transpose},
+        {"Dense", cynf_layers_dense},
+        {"Lookup, masks", cynf_layers_embedding},
+        {"Recurrent", cynf_layers_rnn},
+        {"Attention", cynf_layers_attention},
+        {"Scale and shift", cynf_layers_norm},
+        {"Normalisation", cynf_layers_moments},
+        {"Activation", cynf_layers_activation},
+        {"Pooling", cynf_layers_pool},
+        {"Resizing", cynf_layers_resample},
+        {"Shape", cynf_layers_shape},
+        {"Merging", cynf_layers_merge},
+        {"Training only", cynf_layers_identity},
+        {"Nodes of `keras.ops`", cynf_layers_ops},
+        {"Of Keras 1 and 2", cynf_layers_legacy},
+        {"Categories", cynf_layers_categories},
+        {"Spectra", cynf_layers_spectrum},
+        {"Wrappers", cynf_layers_wrapper},
+        {NULL, NULL},
+    };
+    return families;
+}
 
 const cynf_layer_class *cynf_layer_find(const char *name)
 {
-    static const cynf_layer_class *const families[] = {cynf_layers_conv, cynf_layers_conv_transpose, cynf_layers_dense, cynf_layers_embedding, cynf_layers_rnn, cynf_layers_attention, cynf_layers_norm, cynf_layers_moments, cynf_layers_activation, cynf_layers_pool,
-        cynf_layers_resample, cynf_layers_shape, cynf_layers_merge, cynf_layers_identity, cynf_layers_ops, cynf_layers_legacy, cynf_layers_categories, cynf_layers_spectrum, cynf_layers_wrapper};
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        for (const cynf_layer_class *k = families[i]; k->name; k++)
+    for (const cynf_layer_family *f = cynf_layer_families(); f->title; f++)
+        for (const cynf_layer_class *k = f->class; k->name; k++)
             if (!strcmp(k->name, name))
                 return k;
     return NULL;

@@ -2,7 +2,7 @@
 /**
  * What lowers one call of one Keras layer to primitives: its config with type checks, its weights, its inputs, the graph.
  *
- * A layer is one function and one line {class name, function} in the table of its family. The function reads the config through
+ * A layer is one function and one line {class name, function, arity, words for docs/layers.md} in the table of its family. The function reads the config through
  * cynf_cfg_*, weights through cynf_layer_*, calls cynf_g_* and returns its output. Every getter reports what is wrong through
  * cynf_graph_fail() and returns something harmless, so a function need not check: after an error builders do nothing.
  * Keys and weight names may be alternatives, the newest first: "filters|nb_filter".
@@ -41,7 +41,20 @@ typedef struct cynf_layer_class {
     const char *name;
     cynf_lower_fn *lower;
     cynf_arity arity;
+    /**
+     * For docs/layers.md (cynf-info --layers): options supported; operations called, separated by ", ", or "none"; limits and deviations from
+     * Keras, if any. A line without options has the words of the line before it.
+     */
+    const char *options, *kernels, *limits;
 } cynf_layer_class;
+
+typedef struct cynf_layer_family {
+    const char *title;
+    const cynf_layer_class *class; /**< ended by a name of NULL */
+} cynf_layer_family;
+
+/** Every class, by family; ended by a title of NULL. */
+const cynf_layer_family *cynf_layer_families(void);
 
 /** The class of that name, NULL when it is not supported. */
 const cynf_layer_class *cynf_layer_find(const char *name);

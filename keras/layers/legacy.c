@@ -92,11 +92,16 @@ static cynf_tensor_id locally_connected1d(cynf_lower *c) { return locally_connec
 static cynf_tensor_id locally_connected2d(cynf_lower *c) { return locally_connected(c, 2); }
 
 const cynf_layer_class cynf_layers_legacy[] = {
-    {"Highway", highway, CYNF_ONE_INPUT},
-    {"MaxoutDense", maxout_dense, CYNF_ONE_INPUT},
-    {"ParametricSoftplus", parametric_softplus, CYNF_ONE_INPUT},
-    {"SReLU", s_relu, CYNF_ONE_INPUT},
-    {"LocallyConnected1D", locally_connected1d, CYNF_ONE_INPUT},
+    {"Highway", highway, CYNF_ONE_INPUT,
+        "Keras 1: activation", "fc, eltwise"},
+    {"MaxoutDense", maxout_dense, CYNF_ONE_INPUT,
+        "Keras 1: nb_feature", "fc, reduce"},
+    {"ParametricSoftplus", parametric_softplus, CYNF_ONE_INPUT,
+        "Keras 1: shared_axes", "eltwise"},
+    {"SReLU", s_relu, CYNF_ONE_INPUT,
+        "Keras 1: shared_axes", "eltwise"},
+    {"LocallyConnected1D", locally_connected1d, CYNF_ONE_INPUT,
+        "channels_last, padding valid, implementation 1, at most 4096 positions", "gemm", "other options are refused"},
     {"LocallyConnected2D", locally_connected2d, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

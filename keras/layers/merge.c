@@ -190,14 +190,18 @@ static cynf_tensor_id merge(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_merge[] = {
-    {"Add", add, CYNF_ANY_CALL},
+    {"Add", add, CYNF_ANY_CALL,
+        "any number of inputs, broadcasting", "eltwise"},
     {"Subtract", subtract, CYNF_ANY_CALL},
     {"Multiply", multiply, CYNF_ANY_CALL},
     {"Average", average, CYNF_MANY_INPUTS},
     {"Maximum", maximum, CYNF_ANY_CALL},
     {"Minimum", minimum, CYNF_ANY_CALL},
-    {"Concatenate", concatenate, CYNF_MANY_INPUTS},
-    {"Dot", dot, CYNF_MANY_INPUTS},
-    {"Merge", merge, CYNF_MANY_INPUTS},
+    {"Concatenate", concatenate, CYNF_MANY_INPUTS,
+        "axis but the batch", "copy", "parts are computed in place where they can be"},
+    {"Dot", dot, CYNF_MANY_INPUTS,
+        "axes, normalize", "gemm, reduce"},
+    {"Merge", merge, CYNF_MANY_INPUTS,
+        "Keras 1: modes sum, mul, ave, max, concat, dot, cos", "eltwise, copy, gemm, reduce", "of tensors, not of models; functions as mode are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

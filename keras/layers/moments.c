@@ -131,10 +131,15 @@ static cynf_tensor_id instance_normalization(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_moments[] = {
-    {"LayerNormalization", layer_normalization, CYNF_ONE_INPUT},
-    {"RMSNormalization", rms_normalization, CYNF_ONE_INPUT},
-    {"UnitNormalization", unit_normalization, CYNF_ONE_INPUT},
-    {"GroupNormalization", group_normalization, CYNF_ONE_INPUT},
-    {"InstanceNormalization", instance_normalization, CYNF_ONE_INPUT},
+    {"LayerNormalization", layer_normalization, CYNF_ONE_INPUT,
+        "axes but the batch, center, scale, rms_scaling", "reduce, eltwise"},
+    {"RMSNormalization", rms_normalization, CYNF_ONE_INPUT,
+        "axes but the batch", "reduce, eltwise"},
+    {"UnitNormalization", unit_normalization, CYNF_ONE_INPUT,
+        "axes but the batch", "reduce, eltwise"},
+    {"GroupNormalization", group_normalization, CYNF_ONE_INPUT,
+        "groups, axis, center, scale", "reduce, eltwise"},
+    {"InstanceNormalization", instance_normalization, CYNF_ONE_INPUT,
+        "of keras_contrib and of tensorflow_addons: axis, center, scale", "reduce, eltwise"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -118,10 +118,13 @@ static cynf_tensor_id rescaling(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_norm[] = {
-    {"BatchNormalization", batch_normalization, CYNF_ONE_INPUT},
+    {"BatchNormalization", batch_normalization, CYNF_ONE_INPUT,
+        "any one axis but the batch, center, scale", "eltwise", "folded into a neighbouring convolution or Dense where there is one"},
     {"BatchNormalizationV1", batch_normalization, CYNF_ONE_INPUT},
     {"BatchNormalizationV2", batch_normalization, CYNF_ONE_INPUT},
-    {"Normalization", normalization, CYNF_ONE_INPUT},
-    {"Rescaling", rescaling, CYNF_ONE_INPUT},
+    {"Normalization", normalization, CYNF_ONE_INPUT,
+        "axis, invert", "eltwise", "folded into a neighbouring convolution or Dense where there is one"},
+    {"Rescaling", rescaling, CYNF_ONE_INPUT,
+        "scale and offset: numbers or lists", "eltwise", "folded into a neighbouring convolution or Dense where there is one"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

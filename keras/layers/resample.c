@@ -268,12 +268,19 @@ static cynf_tensor_id up2d(cynf_lower *c) { return upsampling(c, 2); }
 static cynf_tensor_id up3d(cynf_lower *c) { return upsampling(c, 3); }
 
 const cynf_layer_class cynf_layers_resample[] = {
-    {"UpSampling1D", up1d, CYNF_ONE_INPUT},
-    {"UpSampling2D", up2d, CYNF_ONE_INPUT},
-    {"UpSampling3D", up3d, CYNF_ONE_INPUT},
-    {"Resizing", resize, CYNF_ONE_INPUT},
-    {"Resize", resize, CYNF_ONE_INPUT}, /* of keras.ops */
-    {"CenterCrop", center_crop, CYNF_ONE_INPUT},
-    {"RandomCrop", random_crop, CYNF_ONE_INPUT},
+    {"UpSampling1D", up1d, CYNF_ONE_INPUT,
+        "size", "copy"},
+    {"UpSampling2D", up2d, CYNF_ONE_INPUT,
+        "size, data_format, interpolation nearest, bilinear, bicubic, lanczos3, lanczos5, area, gaussian, mitchellcubic", "copy, resample", "bilinear samples corners in files of Keras before 2.4, as Keras did on TensorFlow 1"},
+    {"UpSampling3D", up3d, CYNF_ONE_INPUT,
+        "size, data_format", "copy"},
+    {"Resizing", resize, CYNF_ONE_INPUT,
+        "all interpolations, antialias, crop_to_aspect_ratio, pad_to_aspect_ratio, data_format", "resample"},
+    {"Resize", resize, CYNF_ONE_INPUT,
+        "node of keras.ops, as Resizing", "resample"}, /* of keras.ops */
+    {"CenterCrop", center_crop, CYNF_ONE_INPUT,
+        "height, width, data_format; smaller images are resized", "copy, resample"},
+    {"RandomCrop", random_crop, CYNF_ONE_INPUT,
+        "height, width, data_format", "copy, resample", "at inference: crops the centre, as Keras does"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

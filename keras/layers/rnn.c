@@ -491,13 +491,17 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_rnn[] = {
-    {"SimpleRNN", recurrent, CYNF_ANY_CALL},
+    {"SimpleRNN", recurrent, CYNF_ANY_CALL,
+        "masks, initial_state, return_sequences, return_state, go_backwards, unroll, reset_after both ways, any activation", "fc, rnn", "stateful is refused; activations over rows take at most 1024 steps"},
     {"GRU", recurrent, CYNF_ANY_CALL},
     {"LSTM", recurrent, CYNF_ANY_CALL},
-    {"RNN", recurrent, CYNF_ANY_CALL},
-    {"ConvLSTM1D", recurrent, CYNF_ANY_CALL},
+    {"RNN", recurrent, CYNF_ANY_CALL,
+        "cells SimpleRNNCell, GRUCell, LSTMCell, StackedRNNCells; options as LSTM", "fc, rnn", "stateful is refused"},
+    {"ConvLSTM1D", recurrent, CYNF_ANY_CALL,
+        "strides, padding, dilation_rate, data_format, masks, states", "conv2d", "unrolled: at most 1024 steps; stateful is refused"},
     {"ConvLSTM2D", recurrent, CYNF_ANY_CALL},
     {"ConvLSTM3D", recurrent, CYNF_ANY_CALL},
-    {"Bidirectional", bidirectional, CYNF_ANY_CALL},
+    {"Bidirectional", bidirectional, CYNF_ANY_CALL,
+        "merge_mode, backward_layer, masks, states, around any recurrent layer", "fc, rnn, conv2d", "stateful is refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

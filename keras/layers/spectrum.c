@@ -64,6 +64,7 @@ static cynf_tensor_id stft(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_spectrum[] = {
-    {"STFTSpectrogram", stft, CYNF_ONE_INPUT},
+    {"STFTSpectrogram", stft, CYNF_ONE_INPUT,
+        "mode log, magnitude, psd, real, imag, stft; padding, window, scaling, periodic, expand_dims, data_format", "conv2d", "mode angle is refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

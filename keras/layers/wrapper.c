@@ -38,8 +38,11 @@ static cynf_tensor_id pipeline(cynf_lower *c)
 }
 
 const cynf_layer_class cynf_layers_wrapper[] = {
-    {"TimeDistributed", time_distributed, CYNF_ONE_INPUT},
-    {"SpectralNormalization", spectral_normalization, CYNF_ONE_INPUT},
-    {"Pipeline", pipeline, CYNF_ONE_INPUT},
+    {"TimeDistributed", time_distributed, CYNF_ONE_INPUT,
+        "around one supported layer", "those of the layer inside"},
+    {"SpectralNormalization", spectral_normalization, CYNF_ONE_INPUT,
+        "around one supported layer", "those of the layer inside", "the stored kernel is the normalised one"},
+    {"Pipeline", pipeline, CYNF_ONE_INPUT,
+        "preprocessing layers in a row", "those of the layers inside"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };
