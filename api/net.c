@@ -86,6 +86,7 @@ const cynf_model_port *cynf_net_input(const cynf_net *net, int i) { return &net-
 const cynf_model_port *cynf_net_output(const cynf_net *net, int i) { return &net->out[i]; }
 int32_t cynf_net_batch(const cynf_net *net) { return net->graph->batch; }
 int cynf_net_batch_fixed(const cynf_net *net) { return net->graph->batch_mixed; }
+size_t cynf_net_state_floats(const cynf_net *net) { return cynf_graph_state_elems(net->graph); }
 
 cynf_status cynf_net_mask(char *message, size_t message_bytes)
 {

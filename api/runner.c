@@ -70,6 +70,10 @@ void cynf_runner_free(cynf_runner **pr)
 cynf_status cynf_run(cynf_runner *r, const void *const x[], void *const y[]) { return cynf_instance_run(r->instance, x, y); }
 cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void *const x[], void *const y[]) { return cynf_instance_run_batch(r->instance, n, x, y); }
 
+void cynf_runner_reset_state(cynf_runner *r) { cynf_instance_reset_state(r->instance); }
+void cynf_runner_get_state(const cynf_runner *r, float *state) { cynf_instance_get_state(r->instance, state); }
+void cynf_runner_set_state(cynf_runner *r, const float *state) { cynf_instance_set_state(r->instance, state); }
+
 cynf_status cynf_run_profile(cynf_runner *r, const void *const x[], void *const y[], double *seconds)
 {
     return cynf_instance_profile(r->instance, x, y, seconds);

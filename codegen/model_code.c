@@ -126,8 +126,39 @@ static void describe_info(cynf_gen *g, const side s[2], const char *isa, size_t 
     cynf_text_add(t, "\nconst cynf_model_info *%s_info(void)\n{\n    static const cynf_model_info info = {.abi_version = CYNF_MODEL_ABI_VERSION, .batch = %s_BATCH, "
         ".batch_fixed = %s_BATCH_FIXED,\n        .max_threads = %s_MAX_THREADS, .n_in = %s_INPUTS, .n_out = %s_OUTPUTS, .in = input_ports, .out = output_ports, "
         ".id = \"%s\",\n        .isa = \"%s\", .version = \"%s\", .weights_bytes = %zu, .bytes = %s_bytes, .create = %s_create,\n        .create_in = %s_create_in, "
-        ".run = %s_run, .run_batch = %s_run_batch, .destroy = %s_destroy};\n    return &info;\n}\n",
+        ".run = %s_run, .run_batch = %s_run_batch, .destroy = %s_destroy",
         g->id, g->upper, g->upper, g->upper, g->upper, g->upper, g->id, isa, CYNF_VERSION, weights, g->id, g->id, g->id, g->id, g->id, g->id);
+    if (g->p->graph->n_state)
+        cynf_text_add(t, ",\n        .state_floats = %s_STATE_FLOATS, .reset_state = %s_reset_state, .get_state = %s_get_state, .set_state = %s_set_state", g->upper,
+            g->id, g->id, g->id);
+    cynf_text_add(t, "};\n    return &info;\n}\n");
+}
+
+/* Of a model without a state no word is said of any. */
+static void describe_state(cynf_gen *g)
+{
+    const size_t n = cynf_graph_state_elems(g->p->graph);
+    if (!n)
+        return;
+    cynf_text_add(&g->key[CYNF_KEY_PORTS], " * state     %zu numbers that a run leaves for the next one\n", n);
+    cynf_text_add(&g->key[CYNF_KEY_CONSTANTS], "#define %s_STATE_FLOATS %zu /* what an instance keeps from run to run */\n", g->upper, n);
+    cynf_text_add(&g->key[CYNF_KEY_STATE_WALK], ", .state_offset = %zu, .state_bytes = %zu", g->walk->state_offset, g->walk->state_bytes);
+    cynf_text_add(&g->key[CYNF_KEY_STATE_DECLARE], "/** What runs leave for later ones, %s_STATE_FLOATS numbers: zeros after create and reset_state. Each run goes on where the one "
+        "before ended,\n * and so does each batch of run_batch. The vector means the same in every build of this model, whatever the CPU, plan and threads. */\n"
+        "void %s_reset_state(%s_t *m);\nvoid %s_get_state(const %s_t *m, float *state);\nvoid %s_set_state(%s_t *m, const float *state);\n",
+        g->upper, g->id, g->id, g->id, g->id, g->id, g->id);
+    cynf_text_add(&g->key[CYNF_KEY_STATE_FUNCTIONS], "\nvoid %s_reset_state(%s_t *m) { cynf_instance_reset_state(m); }\nvoid %s_get_state(const %s_t *m, float *state) "
+        "{ cynf_instance_get_state(m, state); }\nvoid %s_set_state(%s_t *m, const float *state) { cynf_instance_set_state(m, state); }\n",
+        g->id, g->id, g->id, g->id, g->id, g->id);
+    cynf_text_add(&g->key[CYNF_KEY_STATE_CDEF], "    void %s_reset_state(%s_t *m)\n    void %s_get_state(const %s_t *m, float *state)\n"
+        "    void %s_set_state(%s_t *m, const float *state)\n", g->id, g->id, g->id, g->id, g->id, g->id);
+    cynf_text_add(&g->key[CYNF_KEY_STATE_METHODS],
+        "    def reset_state(self):\n        \"\"\"As after Model(): the next call begins anew.\"\"\"\n        with self.lock:\n            %s_reset_state(self.model)\n\n"
+        "    @property\n    def state(self):\n        \"\"\"What calls leave for later ones, %zu numbers; it can be set.\"\"\"\n"
+        "        v = np.empty(%zu, np.float32)\n        cdef float[::1] view = v\n        with self.lock:\n            %s_get_state(self.model, &view[0])\n        return v\n\n"
+        "    @state.setter\n    def state(self, v):\n        v = np.array(v, np.float32).ravel()\n        if v.size != %zu:\n"
+        "            raise ValueError(f'the state of %s has %zu numbers, not {v.size}')\n        cdef float[::1] view = v\n        with self.lock:\n"
+        "            %s_set_state(self.model, &view[0])\n\n", g->id, n, n, g->id, n, g->id, n, g->id);
 }
 
 static uint64_t hash_bytes(const void *data, size_t n)
@@ -173,7 +204,7 @@ void cynf_gen_describe(cynf_gen *g)
 
     t = &g->key[CYNF_KEY_CONSTANTS];
     cynf_text_add(t, "#define %s_ABI_VERSION %d /* of this header; equals CYNF_MODEL_ABI_VERSION */\n", g->upper, CYNF_MODEL_ABI_VERSION);
-    cynf_text_add(t, "#define %s_BATCH %d /* samples of one run */\n#define %s_BATCH_FIXED %d /* 1: samples of a batch influence each other */\n", g->upper,
+    cynf_text_add(t, "#define %s_BATCH %d /* samples of one run */\n#define %s_BATCH_FIXED %d /* 1: samples of a batch influence each other, or have states */\n", g->upper,
         g->walk->batch, g->upper, g->walk->batch_fixed);
     cynf_text_add(t, "#define %s_MAX_THREADS %d\n#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", g->upper, fixed ? g->walk->threads : PORTABLE_THREADS, g->upper,
         g->walk->n_in, g->upper, g->walk->n_out);
@@ -184,5 +215,6 @@ void cynf_gen_describe(cynf_gen *g)
     side s[2];
     get_sides(g, s);
     cynf_text_add(&g->key[CYNF_KEY_PYTHON_PORTS], "cdef enum:\n    BATCH = %d\n    BATCH_FIXED = %d\n", g->walk->batch, g->walk->batch_fixed);
+    describe_state(g);
     describe_info(g, s, isa_name, (size_t)p->consts_bytes);
 }

@@ -95,6 +95,8 @@ uint64_t cynf_graph_hash(const cynf_graph *g)
         hash_bytes(&h, &g->in[i].t, sizeof g->in[i].t);
     for (int32_t i = 0; i < g->n_out; i++)
         hash_bytes(&h, &g->out[i].t, sizeof g->out[i].t);
+    for (int32_t i = 0; i < g->n_state; i++)
+        hash_bytes(&h, (const cynf_tensor_id[]){g->state[i].t, g->state[i].next}, 2 * sizeof(cynf_tensor_id));
     hash_bytes(&h, &g->batch, sizeof g->batch);
     return h;
 }

@@ -2,10 +2,11 @@
 /**
  * The flat form of a graph: little-endian, every field 32 bits but the constants' bytes.
  *
- *   "CYNFFLAT" version batch batch_mixed n_t n_node n_in n_out name
+ *   "CYNFFLAT" version batch batch_mixed n_t n_node n_in n_out n_state name
  *   tensors   rank d[rank] has_data                      (64-byte aligned floats follow at the end, in tensor order)
  *   nodes     op name class n_in in[] out and every integer field in order, value, epilogues
  *   ports     t dtype name
+ *   states    t next name
  *   text      length bytes padded to 4
  */
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #include "graph/graph_internal.h"
 
-#define VERSION 2
+#define VERSION 3
 static const char magic[8] = "CYNFFLAT";
 
 /* ---- one description of the fields, used both ways ---------------------------------------------------------------------- */
@@ -107,6 +108,13 @@ static void port(stream *s, cynf_port *p)
     text(s, &p->name);
 }
 
+static void state(stream *s, cynf_state *p)
+{
+    word(s, &p->t);
+    word(s, &p->next);
+    text(s, &p->name);
+}
+
 static void header(stream *s, cynf_graph *g, int32_t *version, int32_t *mixed)
 {
     word(s, version);
@@ -116,6 +124,7 @@ static void header(stream *s, cynf_graph *g, int32_t *version, int32_t *mixed)
     word(s, &g->n_node);
     word(s, &g->n_in);
     word(s, &g->n_out);
+    word(s, &g->n_state);
     text(s, &g->name);
 }
 
@@ -149,6 +158,8 @@ static void put(stream *s, const cynf_graph *graph)
         port(s, &g.in[i]);
     for (int i = 0; i < g.n_out; i++)
         port(s, &g.out[i]);
+    for (int i = 0; i < g.n_state; i++)
+        state(s, &g.state[i]);
     for (int i = 0; i < g.n_t; i++)
         if (g.t[i].data) {
             const size_t bytes = cynf_shape_elems(&g.t[i].shape) * sizeof(float);
@@ -188,6 +199,8 @@ static bool ids_valid(const cynf_graph *g)
             bool known = g->t[n->in[i]].data || g->t[n->in[i]].producer >= 0;
             for (int k = 0; k < g->n_in && !known; k++)
                 known = g->in[k].t == n->in[i];
+            for (int k = 0; k < g->n_state && !known; k++)
+                known = g->state[k].t == n->in[i];
             if (!known)
                 return false;
         }
@@ -204,6 +217,17 @@ static bool ports_valid(const cynf_graph *g, const cynf_port *p, int32_t n)
     return true;
 }
 
+static bool states_valid(const cynf_graph *g)
+{
+    for (int i = 0; i < g->n_state; i++) {
+        const cynf_state *s = &g->state[i];
+        if (s->t < 0 || s->t >= g->n_t || s->next < 0 || s->next >= g->n_t || !s->name || g->t[s->t].data || g->t[s->t].producer >= 0 ||
+            !cynf_shape_equal(&g->t[s->t].shape, &g->t[s->next].shape))
+            return false;
+    }
+    return true;
+}
+
 static void get(stream *s, cynf_graph *g)
 {
     int32_t version = 0, mixed = 0;
@@ -213,11 +237,12 @@ static void get(stream *s, cynf_graph *g)
     }
     s->at = sizeof magic;
     header(s, g, &version, &mixed);
-    const int32_t n_t = g->n_t, n_node = g->n_node, n_in = g->n_in, n_out = g->n_out;
-    g->n_t = g->n_node = g->n_in = g->n_out = 0; /* until the arrays exist */
+    const int32_t n_t = g->n_t, n_node = g->n_node, n_in = g->n_in, n_out = g->n_out, n_state = g->n_state;
+    g->n_t = g->n_node = g->n_in = g->n_out = g->n_state = 0; /* until the arrays exist */
     g->batch_mixed = mixed;
     const int64_t room = (int64_t)(s->bytes / 4); /* every item takes at least a word */
-    if (version != VERSION || g->batch < 1 || n_t < 0 || n_node < 0 || n_in < 0 || n_out < 0 || n_t > room || n_node > room || n_in > room || n_out > room) {
+    if (version != VERSION || g->batch < 1 || n_t < 0 || n_node < 0 || n_in < 0 || n_out < 0 || n_state < 0 || n_t > room || n_node > room || n_in > room ||
+        n_out > room || n_state > room) {
         s->why = version != VERSION ? "it is of another version" : "its counts are out of range";
         return;
     }
@@ -225,7 +250,8 @@ static void get(stream *s, cynf_graph *g)
     g->node = calloc((size_t)n_node + 1, sizeof *g->node);
     g->in = calloc((size_t)n_in + 1, sizeof *g->in);
     g->out = calloc((size_t)n_out + 1, sizeof *g->out);
-    if (!g->t || !g->node || !g->in || !g->out) {
+    g->state = calloc((size_t)n_state + 1, sizeof *g->state);
+    if (!g->t || !g->node || !g->in || !g->out || !g->state) {
         s->why = "out of memory";
         return;
     }
@@ -233,6 +259,7 @@ static void get(stream *s, cynf_graph *g)
     g->n_node = g->cap_node = n_node;
     g->n_in = n_in;
     g->n_out = n_out;
+    g->n_state = n_state;
     bool *has = calloc((size_t)n_t + 1, sizeof *has);
     for (int i = 0; i < n_t && has && !s->why; i++) {
         int32_t flag = 0;
@@ -257,6 +284,8 @@ static void get(stream *s, cynf_graph *g)
         port(s, &g->in[i]);
     for (int i = 0; i < n_out && !s->why; i++)
         port(s, &g->out[i]);
+    for (int i = 0; i < n_state && !s->why; i++)
+        state(s, &g->state[i]);
     for (int i = 0; i < n_t && has && !s->why; i++) {
         if (!has[i])
             continue;
@@ -270,8 +299,8 @@ static void get(stream *s, cynf_graph *g)
             memcpy(g->t[i].data, s->data + s->at, bytes);
         s->at += bytes;
     }
-    if (!s->why && (!has || !ports_valid(g, g->in, n_in) || !ports_valid(g, g->out, n_out) || !ids_valid(g)))
-        s->why = "a node or port names a tensor that does not exist";
+    if (!s->why && (!has || !ports_valid(g, g->in, n_in) || !ports_valid(g, g->out, n_out) || !ids_valid(g) || !states_valid(g)))
+        s->why = "a node, port or state names a tensor that does not exist";
     free(has);
 }
 

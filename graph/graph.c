@@ -34,6 +34,9 @@ void cynf_graph_free(cynf_graph **pg)
         free(g->in[i].name);
     for (int32_t i = 0; i < g->n_out; i++)
         free(g->out[i].name);
+    for (int32_t i = 0; i < g->n_state; i++)
+        free(g->state[i].name);
+    free(g->state);
     free(g->t);
     free(g->node);
     free(g->in);
@@ -165,6 +168,58 @@ void cynf_g_output(cynf_graph *g, cynf_tensor_id t, cynf_dtype dtype, const char
     }
     g->out = p;
     p[g->n_out++] = (cynf_port){t, dtype, copy_text(name)};
+}
+
+static cynf_state *find_state(cynf_graph *g, const char *part, char *name, size_t cap)
+{
+    snprintf(name, cap, "%s/%s", g->cur_name ? g->cur_name : "", part);
+    for (int32_t i = 0; i < g->n_state; i++)
+        if (!strcmp(g->state[i].name, name))
+            return &g->state[i];
+    return NULL;
+}
+
+cynf_tensor_id cynf_g_state(cynf_graph *g, const cynf_shape *s, const char *part)
+{
+    char name[1280];
+    if (g->status)
+        return CYNF_NO_TENSOR;
+    const cynf_state *known = find_state(g, part, name, sizeof name);
+    if (known && !cynf_shape_equal(s, &g->t[known->t].shape))
+        return cynf_graph_fail(g, CYNF_EFORMAT, "it keeps one state for calls that need states of several shapes");
+    if (known)
+        return known->next;
+    const cynf_tensor_id t = cynf_g_tensor(g, s);
+    cynf_state *p = t < 0 ? NULL : realloc(g->state, (size_t)(g->n_state + 1) * sizeof *p);
+    if (!p)
+        return cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
+    g->state = p;
+    if (!(p[g->n_state].name = copy_text(name)))
+        return cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
+    p[g->n_state].t = p[g->n_state].next = t;
+    g->n_state++;
+    g->batch_mixed = true;
+    return t;
+}
+
+void cynf_g_keep(cynf_graph *g, const char *part, cynf_tensor_id t)
+{
+    char name[1280];
+    cynf_state *s = g->status ? NULL : find_state(g, part, name, sizeof name);
+    if (!s || t < 0)
+        return;
+    if (cynf_shape_equal(&g->t[t].shape, &g->t[s->t].shape))
+        s->next = t;
+    else
+        cynf_graph_fail(g, CYNF_EFORMAT, "what it keeps has not the shape of its state");
+}
+
+size_t cynf_graph_state_elems(const cynf_graph *g)
+{
+    size_t n = 0;
+    for (int32_t i = 0; i < g->n_state; i++)
+        n += cynf_shape_elems(&g->t[g->state[i].t].shape);
+    return n;
 }
 
 cynf_tensor_id cynf_g_const(cynf_graph *g, const cynf_shape *s, const float *data)

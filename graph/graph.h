@@ -88,6 +88,13 @@ typedef struct cynf_port {
     char *name; /**< owned by the graph */
 } cynf_port;
 
+/** What a model keeps from one run to the next. */
+typedef struct cynf_state {
+    cynf_tensor_id t;    /**< its value when a run begins, zeros in the first: no node makes it */
+    cynf_tensor_id next; /**< what replaces it when the run ends, of the same shape */
+    char *name;          /**< unique; owned by the graph */
+} cynf_state;
+
 typedef struct cynf_graph {
     cynf_tensor *t;
     int32_t n_t, cap_t;
@@ -95,10 +102,12 @@ typedef struct cynf_graph {
     int32_t n_node, cap_node;
     cynf_port *in, *out;
     int32_t n_in, n_out;
+    cynf_state *state;
+    int32_t n_state;
     char *name;              /**< the model's */
     int32_t batch;
     cynf_math math;          /**< CYNF_MATH_SLEEF: cynf_graph_optimise() leaves exp, tanh ... out of epilogues, as SLEEF's kernels are element-wise */
-    bool batch_mixed;        /**< samples of a batch influence each other: no splitting by samples */
+    bool batch_mixed;        /**< samples of a batch influence each other, or each has a state of its own: no splitting by samples */
     const char *cur_name, *cur_class; /**< given to new nodes; set by the lowering around each layer */
     cynf_status status;      /**< sticky */
     char error[512];
@@ -117,6 +126,13 @@ const char *cynf_shape_text(const cynf_shape *s, char *buf, size_t cap);
 
 cynf_tensor_id cynf_g_input(cynf_graph *g, const cynf_shape *s, cynf_dtype dtype, const char *name);
 void cynf_g_output(cynf_graph *g, cynf_tensor_id t, cynf_dtype dtype, const char *name);
+/** The value of the state called part of the current layer. It is made at the first call; after cynf_g_keep() it is what has been kept, so that a layer
+ * that is called again goes on where its first call ended. Sets batch_mixed. */
+cynf_tensor_id cynf_g_state(cynf_graph *g, const cynf_shape *s, const char *part);
+/** What cynf_g_state() of that part gives from here on, and in the next run. */
+void cynf_g_keep(cynf_graph *g, const char *part, cynf_tensor_id t);
+/** Elements of all states. */
+size_t cynf_graph_state_elems(const cynf_graph *g);
 /** Copies data (elements of s); data NULL: zeros. */
 cynf_tensor_id cynf_g_const(cynf_graph *g, const cynf_shape *s, const float *data);
 cynf_tensor_id cynf_g_const1(cynf_graph *g, int32_t n, const float *data); /**< rank 1 */

@@ -70,9 +70,9 @@ static int64_t lower_bound(const block *blk, int n, int steps, int64_t *change)
 
 static void touch(cynf_builder *b, const cynf_ref *r, int step)
 {
-    if (r->space != CYNF_IN_ARENA)
-        return;
     cynf_buffer *u = &b->buffer[r->index];
+    if (r->space != CYNF_IN_ARENA || u->same)
+        return;
     if (step < u->first)
         u->first = step;
     if (step > u->last)
@@ -83,20 +83,46 @@ static void resolve(const cynf_builder *b, cynf_ref *r)
 {
     if (r->space != CYNF_IN_ARENA)
         return;
-    const cynf_buffer *u = &b->buffer[r->index];
+    const cynf_buffer *u = b->buffer[r->index].same ? b->buffer[r->index].same : &b->buffer[r->index];
     *r = (cynf_ref){u->space, u->index, u->offset + r->offset};
     if (u->space == CYNF_IN_ARENA)
         r->index = 0;
 }
 
-void cynf_build_memory(cynf_builder *b)
+void cynf_build_lifetimes(cynf_builder *b)
 {
-    cynf_program *p = b->p;
+    const cynf_program *p = b->p;
+    for (int i = 0; i < b->n_buffer; i++) {
+        b->buffer[i].first = INT32_MAX;
+        b->buffer[i].last = -1;
+    }
     for (int s = 0; s < p->n_step; s++) {
         for (int i = 0; i < p->step[s].n_in; i++)
             touch(b, &p->step[s].in[i], s);
         touch(b, &p->step[s].out, s);
     }
+}
+
+/* Behind all that is planned, in the graph's order and without gaps: the same vector for every machine and plan. */
+static void place_states(cynf_builder *b, int64_t at)
+{
+    const cynf_graph *g = b->g;
+    cynf_program *p = b->p;
+    p->state_offset = at * (int64_t)sizeof(float);
+    p->state_bytes = (int64_t)(cynf_graph_state_elems(g) * sizeof(float));
+    for (int i = 0; i < g->n_state; i++) {
+        cynf_buffer *u = &b->buffer[b->loc[g->state[i].t].buffer];
+        u->offset = at;
+        at += u->elems;
+    }
+    p->arena_bytes = CYNF_ROUND_UP(p->state_offset + p->state_bytes, 64);
+    p->arena_lower_bound_bytes += p->arena_bytes - p->state_offset;
+}
+
+void cynf_build_memory(cynf_builder *b)
+{
+    cynf_program *p = b->p;
+    cynf_build_lifetimes(b);
 
     const size_t cap = (size_t)b->n_buffer + (size_t)p->n_step + 1;
     block *blk = calloc(cap, sizeof *blk), *best = calloc(cap, sizeof *best), **sorted = calloc(cap, sizeof *sorted);
@@ -108,7 +134,7 @@ void cynf_build_memory(cynf_builder *b)
     int n = 0;
     for (int i = 0; i < b->n_buffer; i++) {
         const cynf_buffer *u = &b->buffer[i];
-        if (u->space == CYNF_IN_ARENA && u->last >= u->first)
+        if (u->space == CYNF_IN_ARENA && !u->state && u->last >= u->first)
             blk[n++] = (block){CYNF_ROUND_UP(u->elems, ALIGN_ELEMS), 0, u->first, u->last, i};
     }
     for (int s = 0; s < p->n_step; s++)
@@ -144,8 +170,8 @@ void cynf_build_memory(cynf_builder *b)
         else
             p->step[best[i].id - b->n_buffer].workspace_offset = best[i].offset * (int64_t)sizeof(float);
     }
-    p->arena_bytes = top * (int64_t)sizeof(float);
     p->arena_lower_bound_bytes = bound * (int64_t)sizeof(float);
+    place_states(b, top);
     if (b->o->max_arena_bytes && p->arena_bytes > b->o->max_arena_bytes)
         cynf_build_fail(b, CYNF_ENOMEM, "the model needs an arena of %lld bytes, over the limit of %lld", (long long)p->arena_bytes, (long long)b->o->max_arena_bytes);
     for (int s = 0; s < p->n_step; s++) {

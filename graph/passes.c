@@ -16,7 +16,7 @@ static cynf_node *producer(const cynf_graph *g, cynf_tensor_id t)
     return g->t[t].producer >= 0 ? &g->node[g->t[t].producer] : NULL;
 }
 
-/* Readers of t, model outputs included: counted before each pass and kept up to date where they may grow; a pass may see too many, never too few. */
+/* Readers of t, model outputs and what states become included: counted before each pass and kept up to date where they may grow; a pass may see too many, never too few. */
 static int uses(const cynf_graph *g, cynf_tensor_id t) { return g->t[t].uses; }
 
 static void count_uses(cynf_graph *g)
@@ -29,6 +29,8 @@ static void count_uses(cynf_graph *g)
                 g->t[g->node[j].in[i]].uses++;
     for (int i = 0; i < g->n_out; i++)
         g->t[g->out[i].t].uses++;
+    for (int i = 0; i < g->n_state; i++)
+        g->t[g->state[i].next].uses++;
 }
 
 /* Operand i of n becomes t. */
@@ -49,6 +51,9 @@ static void replace(cynf_graph *g, cynf_tensor_id from, cynf_tensor_id to)
     for (int i = 0; i < g->n_out; i++)
         if (g->out[i].t == from)
             g->out[i].t = to;
+    for (int i = 0; i < g->n_state; i++)
+        if (g->state[i].next == from)
+            g->state[i].next = to;
 }
 
 /* The producer p takes over node n's output; n is gone. Only when n is p's one reader. */
@@ -557,7 +562,7 @@ static bool remove_unused(cynf_graph *g)
     return changed;
 }
 
-/* Tensors that no live node, input or output names are dropped, and everything is numbered anew. */
+/* Tensors that no live node, input, output or state names are dropped, and everything is numbered anew. */
 static cynf_status compact(cynf_graph *g)
 {
     cynf_tensor_id *id = malloc(((size_t)g->n_t + 1) * sizeof *id);
@@ -577,6 +582,8 @@ static cynf_status compact(cynf_graph *g)
         id[g->in[i].t] = 0;
     for (int i = 0; i < g->n_out; i++)
         id[g->out[i].t] = 0;
+    for (int i = 0; i < g->n_state; i++)
+        id[g->state[i].t] = id[g->state[i].next] = 0;
     int32_t n_t = 0, n_node = 0;
     for (int i = 0; i < g->n_t; i++) {
         if (id[i] < 0) {
@@ -605,6 +612,10 @@ static cynf_status compact(cynf_graph *g)
         g->in[i].t = id[g->in[i].t];
     for (int i = 0; i < g->n_out; i++)
         g->out[i].t = id[g->out[i].t];
+    for (int i = 0; i < g->n_state; i++) {
+        g->state[i].t = id[g->state[i].t];
+        g->state[i].next = id[g->state[i].next];
+    }
     g->n_t = n_t;
     g->n_node = n_node;
     free(id);

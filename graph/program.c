@@ -28,10 +28,14 @@ cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, 
 
 /* ---- who uses what ------------------------------------------------------------------------------------------------------- */
 
+/* Whether a run leaves t behind: as an output, or as the next value of a state. */
 static bool is_output(const cynf_graph *g, cynf_tensor_id t)
 {
     for (int i = 0; i < g->n_out; i++)
         if (g->out[i].t == t)
+            return true;
+    for (int i = 0; i < g->n_state; i++)
+        if (g->state[i].next == t)
             return true;
     return false;
 }
@@ -69,6 +73,8 @@ static bool count_uses(cynf_builder *b)
     }
     for (int i = 0; i < g->n_out; i++)
         b->uses[g->out[i].t]++;
+    for (int i = 0; i < g->n_state; i++)
+        b->uses[g->state[i].next]++;
     return CYNF_OK;
 }
 
@@ -253,6 +259,10 @@ static void place(cynf_builder *b)
             cynf_location_plain(&b->loc[t], &g->t[t].shape);
     for (int i = 0; i < g->n_in; i++)
         place_alone(b, g->in[i].t, CYNF_IN_INPUT, i);
+    for (int i = 0; i < g->n_state; i++) {
+        place_alone(b, g->state[i].t, CYNF_IN_ARENA, 0);
+        b->buffer[b->loc[g->state[i].t].buffer].state = true;
+    }
     for (int i = 0; i < g->n_out; i++) {
         const cynf_tensor_id t = g->out[i].t;
         if (g->t[t].producer >= 0 && b->loc[t].buffer < 0)
@@ -305,7 +315,7 @@ static void place(cynf_builder *b)
 /* Whether a value survives in its buffer after node j read it: other tensors of the buffer, or later readers. */
 static bool dies_at(const cynf_builder *b, cynf_tensor_id t, int j)
 {
-    return b->uses[t] == 1 && b->user[t] == j && !b->shared[b->loc[t].buffer];
+    return b->uses[t] == 1 && b->user[t] == j && !b->shared[b->loc[t].buffer] && !b->buffer[b->loc[t].buffer].state;
 }
 
 /* Element-wise nodes write over an input that nobody else needs. */
@@ -340,7 +350,7 @@ static void place_in_place(cynf_builder *b)
 
 static bool builder_init(cynf_builder *b)
 {
-    const size_t nt = (size_t)b->g->n_t + 1, nn = (size_t)b->g->n_node + 1, nb = nt + 2 * (size_t)b->g->n_out + 1;
+    const size_t nt = (size_t)b->g->n_t + 1, nn = (size_t)b->g->n_node + 1, nb = nt + 2 * (size_t)b->g->n_out + (size_t)b->g->n_in + (size_t)b->g->n_state + 1;
     b->uses = calloc(nt, sizeof *b->uses);
     b->user = calloc(nt, sizeof *b->user);
     b->block = calloc(nt, sizeof *b->block);
@@ -440,6 +450,7 @@ cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
                 copied |= g->out[k].t == g->out[i].t;
             set |= copied ? 1u << CYNF_OP_COPY : 0;
         }
+        set |= g->n_state ? 1u << CYNF_OP_COPY : 0;
     }
     builder_free(&b);
     *ops = set;

@@ -61,8 +61,9 @@ typedef struct cynf_program {
     int32_t n_step;
     void *consts;             /**< packed weights and constant operands; 64-byte aligned */
     int64_t consts_bytes;
-    int64_t arena_bytes;      /**< everything a run needs beside inputs, outputs and constants */
-    int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step */
+    int64_t arena_bytes;      /**< everything a run needs beside inputs, outputs and constants, states included */
+    int64_t state_offset, state_bytes; /**< in the arena: the states one after the other, which nothing else may touch between runs; zeros at first */
+    int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step, and the states */
     int32_t threads;
 } cynf_program;
 

@@ -11,6 +11,8 @@ typedef struct cynf_buffer {
     int64_t elems;
     int32_t first, last;  /**< steps that touch it; last = -1: none */
     int64_t offset;       /**< elements into its space, set by the memory plan */
+    bool state;           /**< it keeps its content from one run to the next */
+    const struct cynf_buffer *same; /**< NULL, or the state whose memory it is: what replaces the state is written where it stays */
 } cynf_buffer;
 
 typedef struct cynf_builder {
@@ -42,6 +44,8 @@ static inline int32_t cynf_concat_step(const cynf_node *n) { return n->step[n->a
 cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** Decides for each pair whether it is fused; needs the layouts. */
 void cynf_build_fuse(cynf_builder *b);
+/** first and last of each buffer in the arena, from the steps so far. */
+void cynf_build_lifetimes(cynf_builder *b);
 /** Emits the kernel calls with buffer-relative references. */
 void cynf_build_steps(cynf_builder *b);
 /** Gives buffers and workspaces their offsets and resolves references. */

@@ -602,6 +602,38 @@ static void node_step(cynf_builder *b, int j)
     }
 }
 
+/* Whether the next value of a state can be written where the state stays: it has plain memory of its own, first written when nobody reads the old value any more. */
+static bool in_place(const cynf_builder *b, const cynf_state *s)
+{
+    const cynf_location *next = &b->loc[s->next];
+    if (b->g->t[s->next].data)
+        return false;
+    const cynf_buffer *from = &b->buffer[next->buffer], *to = &b->buffer[b->loc[s->t].buffer];
+    return from->space == CYNF_IN_ARENA && !from->same && !from->state && from->elems == to->elems && next->contiguous && !next->offset && from->first > to->last;
+}
+
+static void keep_states(cynf_builder *b)
+{
+    const cynf_graph *g = b->g;
+    cynf_build_lifetimes(b);
+    for (int i = 0; i < g->n_state && !b->status; i++) {
+        const cynf_state *s = &g->state[i];
+        if (s->next == s->t)
+            continue;
+        if (in_place(b, s)) {
+            b->buffer[b->loc[s->next].buffer].same = &b->buffer[b->loc[s->t].buffer];
+        } else if (!g->t[s->next].data && b->buffer[b->loc[s->next].buffer].state) {
+            cynf_build_fail(b, CYNF_EUNSUPPORTED, "state \"%s\" becomes another one's value; only computed values can be kept", s->name);
+        } else {
+            const cynf_ref x = ref(b, s->next);
+            const cynf_shape *shapes[] = {shape(b, s->t), shape(b, s->t)};
+            cynf_space_map m;
+            cynf_space_from(&m, shapes[0], 2, shapes, (const cynf_location *[]){&b->loc[s->t], &b->loc[s->next]}, 0);
+            copy_step(b, -1, &m, x, ref(b, s->t));
+        }
+    }
+}
+
 void cynf_build_steps(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
@@ -624,4 +656,6 @@ void cynf_build_steps(cynf_builder *b)
         cynf_ref to = {CYNF_IN_ARENA, b->n_buffer++, 0};
         copy_step(b, -1, &m, x, to);
     }
+    if (!b->status)
+        keep_states(b);
 }

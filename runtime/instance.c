@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/instance.h"
 
@@ -48,6 +49,7 @@ CYNF_RT cynf_status cynf_instance_create_in(cynf_model **out, const cynf_walk *w
     }
     cynf_model *m = (cynf_model *)at;
     *m = (cynf_model){w, pool, at + MODEL_BYTES + pool_bytes(threads), NULL, lanes};
+    cynf_instance_reset_state(m);
     *out = m;
     return CYNF_OK;
 }
@@ -79,6 +81,12 @@ CYNF_RT void cynf_instance_destroy(cynf_model **m)
 }
 
 CYNF_RT const cynf_walk *cynf_instance_walk(const cynf_model *m) { return m->walk; }
+
+static char *state_of(const cynf_model *m) { return (char *)m->memory + m->walk->state_offset; }
+
+CYNF_RT void cynf_instance_reset_state(cynf_model *m) { memset(state_of(m), 0, m->walk->state_bytes); }
+CYNF_RT void cynf_instance_get_state(const cynf_model *m, float *state) { memcpy(state, state_of(m), m->walk->state_bytes); }
+CYNF_RT void cynf_instance_set_state(cynf_model *m, const float *state) { memcpy(state_of(m), state, m->walk->state_bytes); }
 
 CYNF_RT cynf_status cynf_instance_profile(cynf_model *m, const void *const *x, void *const *y, double *seconds)
 {

@@ -17,6 +17,11 @@ CYNF_RT void cynf_instance_destroy(cynf_model **m);
 CYNF_RT const cynf_walk *cynf_instance_walk(const cynf_model *m);
 CYNF_RT cynf_status cynf_instance_run(cynf_model *m, const void *const *x, void *const *y);
 CYNF_RT cynf_status cynf_instance_run_batch(cynf_model *m, size_t n, const void *const *x, void *const *y);
+/** The state's bytes become zeros. Without a state these three do nothing. */
+CYNF_RT void cynf_instance_reset_state(cynf_model *m);
+/** Copies walk's state_bytes out or in. */
+CYNF_RT void cynf_instance_get_state(const cynf_model *m, float *state);
+CYNF_RT void cynf_instance_set_state(cynf_model *m, const float *state);
 /** As cynf_instance_run(), and adds the seconds of each call to seconds[]. */
 CYNF_RT cynf_status cynf_instance_profile(cynf_model *m, const void *const *x, void *const *y, double *seconds);
 

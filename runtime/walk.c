@@ -263,7 +263,7 @@ CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_thread_pool *pool, 
     if (rest && w->batch_fixed)
         return CYNF_EINVAL;
     batch_run b = {w, NULL, memory, lanes, x, y};
-    if (pool && lanes > 1 && runs >= (size_t)lanes) {
+    if (pool && lanes > 1 && runs >= (size_t)lanes && !w->state_bytes) {
         cynf_pool_run(pool, run_batches, &b, runs);
         b.pool = pool;
     } else {

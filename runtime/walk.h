@@ -40,24 +40,25 @@ typedef struct cynf_walk {
     int32_t n_in, n_out;
     int32_t batch;      /**< samples of one run */
     int32_t threads;    /**< at most so many: workspace is planned for them */
-    bool batch_fixed;   /**< samples influence each other: only whole batches */
+    bool batch_fixed;   /**< samples influence each other, or have states: only whole batches */
     const void *consts; /**< 64-byte aligned */
     size_t arena_bytes; /**< the program's arena and the float copies; a multiple of 64 */
+    size_t state_offset, state_bytes; /**< in the arena: what runs leave for later ones, zeros at first; 0 bytes: nothing */
 } cynf_walk;
 
 /** Bytes of one element. */
 CYNF_RT size_t cynf_dtype_bytes(cynf_dtype t);
 /**
- * Memory for lanes runs at once (64-byte aligned when passed; nothing in it lives from one run to the next). lanes > 1 is of use to
- * cynf_walk_batch alone.
+ * Memory for lanes runs at once (64-byte aligned when passed; nothing but the first arena's state lives from one run to the next). lanes > 1 is of use to
+ * cynf_walk_batch alone, and not where there is a state.
  */
 CYNF_RT size_t cynf_walk_bytes(const cynf_walk *w, int lanes);
 /** One run. pool NULL: the caller alone. seconds NULL, or n_call doubles to which the time of each call is added. */
 CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *memory, const void *const *x, void *const *y, double *seconds);
 /**
  * n samples, x[i] and y[i] hold n samples each. lanes (as given to cynf_walk_bytes) is 1 or the pool's threads: then each thread has a run of its
- * own where there are as many whole batches; else the threads share each run. Either way a sample's result is the same. CYNF_EINVAL: n is no multiple of a
- * fixed batch.
+ * own where there are as many whole batches; else the threads share each run. Either way a sample's result is the same. With a state the batches are
+ * computed one after the other. CYNF_EINVAL: n is no multiple of a fixed batch.
  */
 CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_thread_pool *pool, int lanes, void *memory, size_t n, const void *const *x, void *const *y);
 

@@ -30,7 +30,7 @@ static const cynf_call calls[] = {
 @INFO@
 static const cynf_walk walk = {.call = calls, .n_call = sizeof calls / sizeof *calls, .in = inputs, .out = outputs, .n_in = @UPPER@_INPUTS,
     .n_out = @UPPER@_OUTPUTS, .batch = @UPPER@_BATCH, .threads = @UPPER@_MAX_THREADS, .batch_fixed = @UPPER@_BATCH_FIXED, .consts = @ID@_weights,
-    .arena_bytes = @UPPER@_ARENA_BYTES};
+    .arena_bytes = @UPPER@_ARENA_BYTES@STATE_WALK@};
 
 size_t @ID@_bytes(const @ID@_options *o) { return cynf_instance_bytes(&walk, o); }
 
@@ -58,5 +58,5 @@ cynf_status @ID@_create_in(@ID@_t **out, const @ID@_options *o, void *buffer, si
 cynf_status @ID@_run(@ID@_t *m, const void *const x[], void *const y[]) { return cynf_instance_run(m, x, y); }
 
 cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void *const x[], void *const y[]) { return cynf_instance_run_batch(m, n, x, y); }
-
+@STATE_FUNCTIONS@
 void @ID@_destroy(@ID@_t **m) { cynf_instance_destroy(m); }

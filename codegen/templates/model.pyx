@@ -28,7 +28,7 @@ cdef extern from "@ID@.h":
     cynf_status @ID@_create(@ID@_t **out, const @ID@_options *o)
     cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void **x, void **y) nogil
     void @ID@_destroy(@ID@_t **m)
-    const char *@ID@_status_str(cynf_status s)
+@STATE_CDEF@    const char *@ID@_status_str(cynf_status s)
 
 @PYTHON_PORTS@
 
@@ -79,7 +79,7 @@ cdef class Model:
             if <size_t>len(arrays[i]) != n:
                 raise ValueError('the inputs of @ID@ must have equally many samples')
         if BATCH_FIXED and n % BATCH:
-            raise ValueError(f'samples influence each other in @ID@: it takes multiples of {BATCH}, not {n}')
+            raise ValueError(f'the samples of a batch influence each other, or have states, in @ID@: it takes multiples of {BATCH}, not {n}')
         results = [np.empty((n,) + OUT_SHAPES[i], OUT_DTYPES[i]) for i in range(N_OUT)]
         try:
             for i in range(N_IN):
@@ -100,7 +100,7 @@ cdef class Model:
             raise RuntimeError('@ID@: ' + @ID@_status_str(s).decode())
         return results[0] if N_OUT == 1 else results
 
-    __call__ = predict
+@STATE_METHODS@    __call__ = predict
 
 
 _default = None

@@ -154,7 +154,7 @@ cynf_status @ID@_create_in(@ID@_t **out, const @ID@_options *o, void *buffer, si
 cynf_status @ID@_run(@ID@_t *m, const void *const x[], void *const y[]) { return cynf_instance_run(m, x, y); }
 
 cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void *const x[], void *const y[]) { return cynf_instance_run_batch(m, n, x, y); }
-
+@STATE_FUNCTIONS@
 void @ID@_destroy(@ID@_t **m)
 {
     if (!m || !*m)

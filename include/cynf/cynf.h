@@ -58,8 +58,10 @@ int cynf_net_outputs(const cynf_net *net);
 const cynf_model_port *cynf_net_input(const cynf_net *net, int i);
 const cynf_model_port *cynf_net_output(const cynf_net *net, int i);
 int32_t cynf_net_batch(const cynf_net *net);
-/** True: samples of a batch influence each other, so that only whole batches can be run. */
+/** True: samples of a batch influence each other, or have states, so that only whole batches can be run. */
 int cynf_net_batch_fixed(const cynf_net *net);
+/** Floats that a model with stateful layers keeps from one run to the next; 0: it keeps nothing. */
+size_t cynf_net_state_floats(const cynf_net *net);
 
 /* ---- running it through the prebuilt kernels --------------------------------------------------------------------------------- */
 
@@ -84,8 +86,17 @@ cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_comp
 void cynf_runner_free(cynf_runner **r);
 /** One run: x[i], y[i] in the ports' types and shapes, row-major, any alignment. Allocates nothing. */
 cynf_status cynf_run(cynf_runner *r, const void *const x[], void *const y[]);
-/** n samples in x[i] and y[i]; CYNF_EINVAL when the net takes whole batches only and n is none. */
+/** n samples in x[i] and y[i]; CYNF_EINVAL when the net takes whole batches only and n is none. With a state: one batch after the other, each going on
+ * where the one before ended. */
 cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void *const x[], void *const y[]);
+
+/**
+ * The state that runs leave for later ones (cynf_net_state_floats() numbers, none in most nets): zeros at first and after reset. It is one vector, layer
+ * by layer, and the same for every machine, plan and number of threads, so that one runner's state may be set in another, or in a generated model.
+ */
+void cynf_runner_reset_state(cynf_runner *r);
+void cynf_runner_get_state(const cynf_runner *r, float *state);
+void cynf_runner_set_state(cynf_runner *r, const float *state);
 
 /** One kernel call of the program. */
 typedef struct cynf_step_info {

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /** Changes with the meaning or layout of anything in this header. */
-#define CYNF_MODEL_ABI_VERSION 1
+#define CYNF_MODEL_ABI_VERSION 2
 
 /** An instance: an arena and threads. It knows its model; the weights are the model's and shared. */
 typedef struct cynf_model cynf_model;
@@ -46,7 +46,7 @@ typedef struct cynf_model_port {
 typedef struct cynf_model_info {
     int32_t abi_version;  /**< check before reading on */
     int32_t batch;        /**< samples of one run */
-    int32_t batch_fixed;  /**< 1: samples influence each other, so run_batch takes whole batches only */
+    int32_t batch_fixed;  /**< 1: samples influence each other, or have states, so run_batch takes whole batches only */
     int32_t max_threads;
     int32_t n_in, n_out;
     const cynf_model_port *in, *out;
@@ -60,6 +60,10 @@ typedef struct cynf_model_info {
     cynf_status (*run)(cynf_model *m, const void *const x[], void *const y[]);
     cynf_status (*run_batch)(cynf_model *m, size_t n, const void *const x[], void *const y[]);
     void (*destroy)(cynf_model **m);
+    size_t state_floats;  /**< what an instance keeps from run to run; 0: nothing, and the functions below are NULL */
+    void (*reset_state)(cynf_model *m);
+    void (*get_state)(const cynf_model *m, float *state);
+    void (*set_state)(cynf_model *m, const float *state);
 } cynf_model_info;
 
 #ifdef __cplusplus

@@ -215,6 +215,8 @@ typedef struct run {
     cynf_tensor_id y, last;         /* outputs of all steps [batch, steps, ...], where somebody wants them; that of the last one */
     int32_t steps;
     bool first, sequences, states;  /* channels_first, return_sequences, return_state */
+    bool keeps;                     /* stateful: where no states are given it goes on where it ended; the last ones are kept either way */
+    int32_t copy;                   /* 1: the backward layer */
 } run;
 
 /* One cell of a stack: its states begin at state[first]; the outermost gives the layer's outputs. */
@@ -268,14 +270,25 @@ static cynf_tensor_id sequence(cynf_lower *c, const cynf_tensor_id *step, int32_
     return y;
 }
 
+/* States of a stateful layer: of a fused cell one tensor. */
+static const char *state_part(const run *r, int32_t index, char *buf, size_t cap)
+{
+    snprintf(buf, cap, "%s%d", r->copy ? "backward/" : "", index);
+    return buf;
+}
+
 static void run_unrolled(cynf_lower *c, const cell *k, run *r, cynf_tensor_id projected, const place *p, const cynf_shape *s)
 {
     cynf_tensor_id *state = r->state + p->first, *step = r->steps > MAX_STEPS ? NULL : malloc((size_t)r->steps * sizeof *step);
     if (!step)
         cynf_graph_fail(c->g, r->steps > MAX_STEPS ? CYNF_EUNSUPPORTED : CYNF_ENOMEM, "%d steps; at most %d are supported", r->steps, MAX_STEPS);
     r->last = CYNF_NO_TENSOR;
-    for (int32_t i = 0; i < k->states && !p->given; i++)
-        state[i] = cynf_g_const(c->g, s, NULL);
+    char part[32];
+    for (int32_t i = 0; i < k->states; i++) {
+        const cynf_tensor_id kept = r->keeps ? cynf_g_state(c->g, s, state_part(r, p->first + i, part, sizeof part)) : CYNF_NO_TENSOR;
+        if (!p->given)
+            state[i] = r->keeps ? kept : cynf_g_const(c->g, s, NULL);
+    }
     for (int32_t i = 0; i < r->steps && !c->g->status; i++) {
         const int32_t t = p->back ? r->steps - 1 - i : i;
         const choice m = step_mask(c, r->mask, t, s);
@@ -287,27 +300,38 @@ static void run_unrolled(cynf_lower *c, const cell *k, run *r, cynf_tensor_id pr
     }
     if (p->sequences && !c->g->status)
         r->y = sequence(c, step, r->steps, r->flip);
+    for (int32_t i = 0; i < k->states && r->keeps; i++)
+        cynf_g_keep(c->g, state_part(r, p->first + i, part, sizeof part), state[i]);
     free(step);
 }
 
 static void run_fused(cynf_lower *c, const cell *k, run *r, cynf_tensor_id projected, const place *p, const cynf_shape *s)
 {
     static const cynf_rnn_kind kinds[] = {[SIMPLE] = CYNF_RNN_SIMPLE, [GRU] = CYNF_RNN_GRU, [LSTM] = CYNF_RNN_LSTM};
-    cynf_tensor_id *state = r->state + p->first;
+    cynf_tensor_id *state = r->state + p->first, initial = CYNF_NO_TENSOR;
+    const cynf_shape all_states = {2, {s->d[0], k->states * k->units}};
+    const bool states = r->states || r->keeps;
+    char part[32];
+    if (r->keeps)
+        initial = cynf_g_state(c->g, &all_states, state_part(r, p->first, part, sizeof part));
+    if (p->given)
+        initial = k->states > 1 ? cynf_g_concat(c->g, state, 2, 1) : state[0];
     const uint32_t flags = (p->back ? CYNF_RNN_X_REVERSE : 0) | (r->flip ? CYNF_RNN_Y_REVERSE : 0) | (p->sequences ? CYNF_RNN_SEQUENCES : 0) |
-        (r->states ? CYNF_RNN_STATES : 0) | (p->zeros ? CYNF_RNN_ZERO_MASKED : 0);
+        (states ? CYNF_RNN_STATES : 0) | (p->zeros ? CYNF_RNN_ZERO_MASKED : 0);
     const cynf_tensor_id y = cynf_g_rnn(c->g, projected, &(cynf_recurrence){.kind = k->kind == GRU && k->reset_after ? CYNF_RNN_GRU_AFTER : kinds[k->kind],
         .flags = flags, .e = k->e, .re = k->re, .u = k->u, .bias = k->u_bias, .mask = r->mask,
-        .state = !p->given ? CYNF_NO_TENSOR : k->states > 1 ? cynf_g_concat(c->g, state, 2, 1) : state[0]});
+        .state = initial});
     const int32_t h = k->units, all = (p->sequences ? r->steps : 1) * h;
     r->y = r->last = y;
-    if (!r->states || c->g->status)
+    if (!states || c->g->status)
         return;
     r->y = r->last = cynf_take(c, y, 1, 0, all);
     if (p->sequences)
         r->y = cynf_g_reshape(c->g, r->y, &(cynf_shape){3, {s->d[0], r->steps, h}});
     for (int32_t i = 0; i < k->states; i++)
         state[i] = cynf_take(c, y, 1, all + i * h, h);
+    if (r->keeps)
+        cynf_g_keep(c->g, part, cynf_take(c, y, 1, all, k->states * h));
 }
 
 /* One cell over all steps: r->y and r->last are its outputs. */
@@ -338,8 +362,8 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
     const int32_t given = r->n_state;
     r->sequences = cynf_cfg_bool(c, "return_sequences", false);
     r->states = cynf_cfg_bool(c, "return_state", false);
-    if (cynf_cfg_bool(c, "stateful", false))
-        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "stateful layers are not supported; save the model with stateful=False and hand the states over as inputs");
+    r->keeps = cynf_cfg_bool(c, "stateful", false);
+    r->copy = copy;
     if (cynf_cfg_bool(c, "time_major", false))
         cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "time_major is not supported");
     if (cells < 1 || cells > MAX_CELLS)
@@ -492,16 +516,16 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_rnn[] = {
     {"SimpleRNN", recurrent, CYNF_ANY_CALL,
-        "masks, initial_state, return_sequences, return_state, go_backwards, unroll, reset_after both ways, any activation", "fc, rnn", "stateful is refused; activations over rows take at most 1024 steps"},
+        "masks, initial_state, return_sequences, return_state, go_backwards, unroll, stateful, reset_after both ways, any activation", "fc, rnn", "activations over rows take at most 1024 steps"},
     {"GRU", recurrent, CYNF_ANY_CALL},
     {"LSTM", recurrent, CYNF_ANY_CALL},
     {"RNN", recurrent, CYNF_ANY_CALL,
-        "cells SimpleRNNCell, GRUCell, LSTMCell, StackedRNNCells; options as LSTM", "fc, rnn", "stateful is refused"},
+        "cells SimpleRNNCell, GRUCell, LSTMCell, StackedRNNCells; options as LSTM", "fc, rnn", ""},
     {"ConvLSTM1D", recurrent, CYNF_ANY_CALL,
-        "strides, padding, dilation_rate, data_format, masks, states", "conv2d", "unrolled: at most 1024 steps; stateful is refused"},
+        "strides, padding, dilation_rate, data_format, masks, states, stateful", "conv2d", "unrolled: at most 1024 steps"},
     {"ConvLSTM2D", recurrent, CYNF_ANY_CALL},
     {"ConvLSTM3D", recurrent, CYNF_ANY_CALL},
     {"Bidirectional", bidirectional, CYNF_ANY_CALL,
-        "merge_mode, backward_layer, masks, states, around any recurrent layer", "fc, rnn, conv2d", "stateful is refused"},
+        "merge_mode, backward_layer, masks, states, stateful, around any recurrent layer", "fc, rnn, conv2d", ""},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

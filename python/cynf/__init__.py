@@ -68,10 +68,10 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
 
 
 class ShapedByInput:
-    """A model whose sizes come with its input: made anew for every shape that is met, and kept."""
+    """A model whose sizes come with its input: made anew for every shape that is met, and kept. Its state goes from one to the other."""
 
     def __init__(self, make, batch):
-        self.make, self.batch, self.models = make, batch, {}
+        self.make, self.batch, self.models, self.last = make, batch, {}, None
 
     def __call__(self, *xs):
         if len(xs) == 1 and isinstance(xs[0], (list, tuple)):
@@ -89,9 +89,30 @@ class ShapedByInput:
             self.models[inner] = m
         elif m.batch_fixed and shapes[0][0] != m.batch:
             m = self.models[shapes] = self.make(shapes[0][0], shapes)
+        if self.last is not m:
+            state = None if self.last is None else self.last.state
+            if state is not None and m.state.size == state.size:
+                m.state = state
+            else:
+                m.reset_state()
+            self.last = m
         return m(*xs)
 
     predict = __call__
+
+    def reset_state(self):
+        if self.last is not None:
+            self.last.reset_state()
+
+    @property
+    def state(self):
+        return None if self.last is None else self.last.state
+
+    @state.setter
+    def state(self, value):
+        if self.last is None:
+            raise ValueError('the sizes of the state come with the first call')
+        self.last.state = value
 
 
 def tuned(net, paths, folder, threads, batch, shapes, math):

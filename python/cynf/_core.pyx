@@ -49,6 +49,10 @@ cdef extern from "cynf/cynf.h":
         cynf_status (*create)(cynf_model **out, const cynf_model_options *o)
         cynf_status (*run_batch)(cynf_model *m, size_t n, const void **x, void **y) nogil
         void (*destroy)(cynf_model **m)
+        size_t state_floats
+        void (*reset_state)(cynf_model *m)
+        void (*get_state)(const cynf_model *m, float *state)
+        void (*set_state)(cynf_model *m, const float *state)
     ctypedef struct cynf_compile_options:
         int32_t threads
         const char *plan
@@ -74,9 +78,13 @@ cdef extern from "cynf/cynf.h":
     const cynf_model_port *cynf_net_output(const cynf_net *net, int i)
     int32_t cynf_net_batch(const cynf_net *net)
     int cynf_net_batch_fixed(const cynf_net *net)
+    size_t cynf_net_state_floats(const cynf_net *net)
     cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_compile_options *o, char *message, size_t n)
     cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void **x, void **y) nogil
     void cynf_runner_free(cynf_runner **r)
+    void cynf_runner_reset_state(cynf_runner *r)
+    void cynf_runner_get_state(const cynf_runner *r, float *state)
+    void cynf_runner_set_state(cynf_runner *r, const float *state)
     cynf_status cynf_net_tune(const cynf_net *net, const cynf_tuning *o, char **plan, char *message, size_t n) nogil
     cynf_status cynf_net_generate(const cynf_net *net, const cynf_generation *o, char *message, size_t n) nogil
 
@@ -243,6 +251,8 @@ cdef class Model:
 
     Arrays hold any number of samples along the first axis and are cast to the declared types. Calls from several
     threads take turns; for parallel calls make a model a thread.
+
+    A model with stateful layers goes on where its last call ended, until reset_state(); model.state is what it keeps.
     """
     cdef cynf_runner *runner
     cdef cynf_model *instance
@@ -255,6 +265,7 @@ cdef class Model:
     cdef readonly str engine
     cdef readonly str note
     cdef int n_in, n_out
+    cdef cnp.npy_intp n_state
 
     def __cinit__(self):
         self.lock = PyThread_allocate_lock()
@@ -294,6 +305,7 @@ cdef class Model:
         self.outputs = [Port.of(cynf_net_output(net.net, i)) for i in range(cynf_net_outputs(net.net))]
         self.batch = cynf_net_batch(net.net)
         self.batch_fixed = cynf_net_batch_fixed(net.net) != 0
+        self.n_state = cynf_net_state_floats(net.net)
         self.engine = 'library'
         self.note = message.decode('utf8', 'replace')
         self._ports()
@@ -327,6 +339,7 @@ cdef class Model:
         self.outputs = [Port.of(&self.info.outputs[i]) for i in range(self.info.n_out)]
         self.batch = self.info.batch
         self.batch_fixed = self.info.batch_fixed != 0
+        self.n_state = self.info.state_floats
         self.engine = 'native'
         self.note = message.decode('utf8', 'replace')
         self._ports()
@@ -352,7 +365,7 @@ cdef class Model:
             x[i] = cnp.PyArray_DATA(a)
             arrays.append(a)
         if self.batch_fixed and n % self.batch:
-            raise ValueError(f'the samples of a batch influence each other in this model: it takes multiples of {self.batch}, not {n}')
+            raise ValueError(f'the samples of a batch influence each other, or have states, in this model: it takes multiples of {self.batch}, not {n}')
         for i in range(self.n_out):
             a = (<Port>self.outputs[i]).given(n * (<Port>self.outputs[i]).rows // self.batch)
             y[i] = cnp.PyArray_DATA(a)
@@ -369,3 +382,36 @@ cdef class Model:
         return results[0] if self.n_out == 1 else results
 
     predict = __call__
+
+    def reset_state(self):
+        """The next call begins anew, as after compile()."""
+        if self.n_state:
+            self.state = np.zeros(self.n_state, np.float32)
+
+    @property
+    def state(self):
+        """What a call leaves for the next one: a vector that may be set, in this model or in another one made from the same file; None: nothing."""
+        if not self.n_state:
+            return None
+        cdef cnp.ndarray v = np.empty(self.n_state, np.float32)
+        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        if self.runner != NULL:
+            cynf_runner_get_state(self.runner, <float *>cnp.PyArray_DATA(v))
+        else:
+            self.info.get_state(self.instance, <float *>cnp.PyArray_DATA(v))
+        PyThread_release_lock(self.lock)
+        return v
+
+    @state.setter
+    def state(self, value):
+        cdef cnp.ndarray v = np.require(value, np.float32, 'CA')
+        if v.size != self.n_state:
+            raise ValueError(f'the state has {v.size} numbers, expected {self.n_state}')
+        if not self.n_state:
+            return
+        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        if self.runner != NULL:
+            cynf_runner_set_state(self.runner, <const float *>cnp.PyArray_DATA(v))
+        else:
+            self.info.set_state(self.instance, <const float *>cnp.PyArray_DATA(v))
+        PyThread_release_lock(self.lock)

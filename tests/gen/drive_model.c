@@ -2,7 +2,8 @@
 /**
  * gen-drive FOLDER ID [exact]: loads FOLDER/libID.so through ID_info() alone and holds it to its header: the self-test's outputs (bit for
  * bit with `exact`: the same kernels on the same machine), the same bits for every number of threads and lanes and for any number
- * of samples, the caller's own memory, refused options, and no allocation in run or run_batch.
+ * of samples, the caller's own memory, refused options, and no allocation in run or run_batch. A model with a state gives them after a reset, and a
+ * batch of runs what the runs give one by one.
  */
 #include <dlfcn.h>
 #include <malloc.h>
@@ -87,6 +88,32 @@ static void repeat_samples(const cynf_model_info *info, const cynf_model_port *p
     }
 }
 
+static void reset(const cynf_model_info *info, cynf_model *m)
+{
+    if (info->state_floats)
+        info->reset_state(m);
+}
+
+/* expected[i]: what runs one after the other give for the same samples; in the middle the state goes out and back in. */
+static void run_one_by_one(const cynf_model_info *info, cynf_model *m, unsigned char *const *x, unsigned char *const *expected, size_t n)
+{
+    float *state = malloc(info->state_floats * sizeof *state);
+    reset(info, m);
+    for (size_t k = 0; k < n / (size_t)info->batch; k++) {
+        const void *in[64];
+        void *out[64];
+        for (int i = 0; i < info->n_in; i++)
+            in[i] = x[i] + k * info->in[i].bytes;
+        for (int i = 0; i < info->n_out; i++)
+            out[i] = expected[i] + k * info->out[i].bytes;
+        CHECK(info->run(m, in, out) == CYNF_OK, "run %zu", k);
+        info->get_state(m, state);
+        info->reset_state(m);
+        info->set_state(m, state);
+    }
+    free(state);
+}
+
 static void check_batch(const cynf_model_info *info, cynf_model *m, unsigned char *const *in, unsigned char *const *out, size_t n, int32_t threads)
 {
     unsigned char *x[64], *expected[64], *y[64];
@@ -95,6 +122,9 @@ static void check_batch(const cynf_model_info *info, cynf_model *m, unsigned cha
     repeat_samples(info, info->out, info->n_out, out, y, n);
     for (int i = 0; i < info->n_out; i++)
         memset(y[i], 0x77, n * (info->out[i].bytes / (size_t)info->batch));
+    if (info->state_floats)
+        run_one_by_one(info, m, x, expected, n);
+    reset(info, m);
     const long before = allocations;
     const cynf_status s = info->run_batch(m, n, (const void *const *)x, (void *const *)y);
     CHECK(allocations == before, "run_batch allocated %ld times", allocations - before);
@@ -124,6 +154,7 @@ static void check_threads(const cynf_model_info *info, unsigned char *const *in,
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < info->n_out; i++)
             memset(y[i], 0x77, info->out[i].bytes);
+        reset(info, m);
         const long before = allocations;
         CHECK(info->run(m, (const void *const *)in, (void *const *)y) == CYNF_OK, "run");
         CHECK(allocations == before, "run allocated %ld times", allocations - before);

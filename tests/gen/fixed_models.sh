@@ -18,7 +18,7 @@ diff -r once twice/once || die "the same command wrote other bytes"
 ls -A once | grep tmp && die "a temporary folder is left"
 
 cd once
-for id in image_fixed images_fixed swap_fixed mixed_fixed; do
+for id in image_fixed images_fixed swap_fixed mixed_fixed sum_fixed; do
     (cd $id && env -i PATH="$PATH" make -s CC="$cc" CFLAGS="-O2 -Wall -Wextra -Wpedantic -Werror" all check)
     other=$(nm --defined-only --extern-only $id/$id.o | awk -v id="^${id}_" 'NF == 3 && $3 !~ id')
     [ -z "$other" ] || die "symbols that are not $id's own: $other"
@@ -26,6 +26,8 @@ for id in image_fixed images_fixed swap_fixed mixed_fixed; do
     [ -z "$needed" ] || die "$id needs $needed"
     "$drive" $id $id exact
 done
+
+grep -qi state image_fixed/image_fixed.c && die "a model without a state speaks of one"
 
 cat > both.c <<'END'
 #include "image_fixed/image_fixed.h"

@@ -54,6 +54,16 @@ static void swap(cynf_graph *g)
     cynf_g_output(g, cynf_g_transpose(g, a, (const int32_t[]){0, 2, 1}), CYNF_F32, "a transposed");
 }
 
+/* What has come so far, summed up, and twice that. */
+static void sum(cynf_graph *g)
+{
+    const cynf_shape s = {2, {g->batch, 5}};
+    const cynf_tensor_id x = cynf_g_input(g, &s, CYNF_F32, "x"), y = cynf_g_binary(g, CYNF_ELT_ADD, x, cynf_g_state(g, &s, "sum"));
+    cynf_g_keep(g, "sum", y);
+    cynf_g_output(g, y, CYNF_F32, "sum");
+    cynf_g_output(g, cynf_g_unary(g, y, CYNF_ACT_AFFINE, 2, 0, 0), CYNF_F32, "twice");
+}
+
 static int make(const char *folder, const char *name, void build(cynf_graph *), int32_t batch, int32_t threads, bool mixed)
 {
     char text[512] = "", out[512], command[600];
@@ -85,5 +95,5 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     return make(argv[1], "image", image, 1, 3, false) | make(argv[1], "images", image, 4, 2, false) | make(argv[1], "swap", swap, 2, 1, false) |
-        make(argv[1], "mixed", swap, 3, 2, true);
+        make(argv[1], "mixed", swap, 3, 2, true) | make(argv[1], "sum", sum, 2, 2, false);
 }

@@ -4,7 +4,8 @@
     python -m venv venv && venv/bin/pip install tensorflow-cpu keras h5py
     venv/bin/python tests/golden/make_goldens.py [CASE...]
 
-A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5; the group holds input_0.. and output_0.., all float32.
+A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5; the group holds input_0.. and output_0.., all float32. Models with
+stateful layers are called three times; the later calls, which go on where the ones before ended, are in the groups call_1 and call_2.
 """
 import os
 import shutil
@@ -70,6 +71,22 @@ def recurrent():
     return keras.Model(i, [y, h, c, z])
 
 
+def stateful():
+    i = L.Input(batch_shape=(2, 4, 3))
+    x = L.Bidirectional(L.LSTM(4, stateful=True, return_sequences=True))(i)
+    y = L.RNN([L.SimpleRNNCell(3), L.GRUCell(2, reset_after=False)], stateful=True)(x)
+    z, h = L.GRU(3, stateful=True, return_state=True, go_backwards=True)(L.Masking(0.0)(i))
+    given = L.SimpleRNN(3, stateful=True)(i, initial_state=h)
+    rows = L.LSTM(3, stateful=True, recurrent_activation='softmax')(i)   # row activations are not fused
+    shared = L.GRU(3, stateful=True, return_sequences=True)
+    return keras.Model(i, [y, z, h, given, rows, shared(shared(i))])
+
+
+def stateful_conv_lstm():
+    i = L.Input(batch_shape=(2, 3, 6, 5, 2))
+    return keras.Model(i, L.ConvLSTM2D(3, 3, padding='same', stateful=True, return_sequences=True)(i))
+
+
 def operations():
     a, b = L.Input((4, 6)), L.Input((4, 6))
     x = keras.ops.where(a > b, a * 2.0, keras.ops.flip(b, -1))
@@ -111,6 +128,8 @@ CASES = {
     'categories': lambda: sequential((5,), L.Discretization([-0.5, 0.0, 1.0]), L.CategoryEncoding(4, output_mode='count')),
     'transformer': transformer,
     'recurrent': recurrent,
+    'stateful': stateful,
+    'stateful_conv_lstm': stateful_conv_lstm,
     'operations': operations,
     'residual': residual,
     'inception': inception,
@@ -148,23 +167,27 @@ def main():
         rng = np.random.default_rng(seed)
         model = make()
         randomise(model, rng)
-        xs = [rng.standard_normal((2,) + tuple(i.shape[1:])).astype('f4') for i in model.inputs]
-        ys = model(xs if len(xs) > 1 else xs[0], training=False)
-        ys = [np.asarray(y, 'f4') for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
+        calls = []
+        for _ in range(3 if any(getattr(l, 'stateful', False) for l in model._flatten_layers(include_self=False)) else 1):
+            xs = [rng.standard_normal((2,) + tuple(i.shape[1:])).astype('f4') for i in model.inputs]
+            ys = model(xs if len(xs) > 1 else xs[0], training=False)
+            calls.append((xs, [np.asarray(y, 'f4') for y in (ys if isinstance(ys, (list, tuple)) else [ys])]))
         model.save(os.path.join(HERE, name + '.h5'))
         model.save(os.path.join(HERE, name + '.keras'))
         layers = sorted({type(l).__name__ for l in model._flatten_layers()})
         for path, mode in ((name + '.h5', 'a'), (name + '.golden.h5', 'w')):
             with h5py.File(os.path.join(HERE, path), mode) as f:
                 g = f.create_group('golden')
-                for i, x in enumerate(xs):
-                    g['input_%d' % i] = x
-                    g['input_%d' % i].attrs['dtype'] = np.bytes_('float32')
-                for i, y in enumerate(ys):
-                    g['output_%d' % i] = y
+                for k, (xs, ys) in enumerate(calls):
+                    h = g.create_group('call_%d' % k) if k else g
+                    for i, x in enumerate(xs):
+                        h['input_%d' % i] = x
+                        h['input_%d' % i].attrs['dtype'] = np.bytes_('float32')
+                    for i, y in enumerate(ys):
+                        h['output_%d' % i] = y
                 for k, v in (('family', 'own'), ('layers', ','.join(layers)), ('case', name), ('note', '')):
                     g.attrs[k] = np.bytes_(v) if v else np.bytes_(' ')
-                g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), 1
+                g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), len(calls)
     # A .keras golden's group lies beside it; beside a .h5 golden it would hide the one inside.
     for name in names:
         for suffix in ('.keras', '.golden.h5'):

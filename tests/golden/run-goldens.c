@@ -4,7 +4,7 @@
  * or lowers them into one flat file for machines without HDF5 (run-lowered).
  *
  * A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5. A refusal counts as a failure when every layer of the
- * golden is in the list of supported ones, but for models that keep a state between calls.
+ * golden is in the list of supported ones. Several calls of a model with a state are one run over their batches, which goes on from one to the next.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -100,6 +100,20 @@ static bool read_tensor(hid_t at, const char *what, int i, tensor *t)
     return ok;
 }
 
+/* What call number i of a model with a state was given, or gave, goes behind what the calls before were. */
+static bool read_further(hid_t at, const char *what, int i, tensor *t)
+{
+    tensor more = {0};
+    if (!read_tensor(at, what, i, &more) || more.rank != t->rank || !t->rank)
+        return false;
+    t->data = realloc(t->data, (t->elems + more.elems + 1) * sizeof(float));
+    memcpy(t->data + t->elems, more.data, more.elems * sizeof(float));
+    t->elems += more.elems;
+    t->dim[0] += more.dim[0];
+    free(more.data);
+    return true;
+}
+
 static int count_links(hid_t at, const char *what)
 {
     char name[32];
@@ -139,6 +153,16 @@ static bool read_golden(const char *path, golden *g)
         ok = read_tensor(at, "input", i, &g->in[i]);
     for (int i = 0; i < g->n_out && ok; i++)
         ok = read_tensor(at, "output", i, &g->out[i]);
+    for (int k = 1; k < g->n_calls && ok; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "call_%d", k);
+        const hid_t call = H5Gopen2(at, name, H5P_DEFAULT);
+        for (int i = 0; i < g->n_in && ok; i++)
+            ok = read_further(call, "input", i, &g->in[i]);
+        for (int i = 0; i < g->n_out && ok; i++)
+            ok = read_further(call, "output", i, &g->out[i]);
+        H5Gclose(call);
+    }
     /* Samples that influence each other: the reference is of the first alone. */
     if (!own && !(deviation <= 1e-3))
         for (int i = 0; i < g->n_in + g->n_out && ok; i++) {
@@ -165,7 +189,7 @@ static bool supported(const golden *g)
         if (!known)
             return false;
     }
-    return g->layers[0] && opt.n_supported && g->n_calls == 1 && !strstr(g->note, "may be refused clearly");
+    return g->layers[0] && opt.n_supported && !strstr(g->note, "may be refused clearly");
 }
 
 /* The generated model must give the executor's bits. */
@@ -186,6 +210,37 @@ static bool same_native(const cynf_net *net, size_t n, const void *const *x, voi
             return false;
         }
     return true;
+}
+
+/* After a reset the same bits as the first time; from the state in the middle, the same bits as from there on. */
+static bool begins_anew(cynf_runner *r, const cynf_net *net, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
+{
+    const size_t floats = cynf_net_state_floats(net), batch = (size_t)cynf_net_batch(net);
+    if (!floats)
+        return true;
+    float *state = malloc(floats * sizeof *state), *end = malloc(floats * sizeof *end);
+    void *z[LOWERED_MAX_PORTS];
+    const void *rest[LOWERED_MAX_PORTS];
+    for (int i = 0; i < cynf_net_outputs(net); i++)
+        z[i] = calloc(n / batch, cynf_net_output(net, i)->bytes);
+    for (int i = 0; i < cynf_net_inputs(net); i++)
+        rest[i] = (const char *)x[i] + cynf_net_input(net, i)->bytes;
+    cynf_runner_get_state(r, end);
+    cynf_runner_reset_state(r);
+    bool ok = !cynf_run(r, x, z);
+    cynf_runner_get_state(r, state);
+    cynf_runner_reset_state(r);
+    cynf_runner_set_state(r, state);
+    for (int i = 0; i < cynf_net_outputs(net); i++)
+        ok = ok && !memcmp(z[i], y[i], cynf_net_output(net, i)->bytes);
+    ok = ok && !cynf_run_batch(r, n - batch, rest, z);
+    cynf_runner_get_state(r, state);
+    for (int i = 0; i < cynf_net_outputs(net); i++)
+        ok = ok && !memcmp(z[i], (const char *)y[i] + cynf_net_output(net, i)->bytes, (n / batch - 1) * cynf_net_output(net, i)->bytes);
+    ok = ok && !memcmp(state, end, floats * sizeof *state);
+    if (!ok)
+        snprintf(why, cap, "after a reset, or from a state that was set, the results differ");
+    return ok;
 }
 
 static report_outcome run_net(const cynf_net *net, const golden *g, double *worst, char *why, size_t cap)
@@ -230,6 +285,8 @@ static report_outcome run_net(const cynf_net *net, const golden *g, double *wors
         snprintf(why, cap, "%zu samples are no whole number of batches of %d", n, cynf_net_batch(net));
         return REPORT_FAILED;
     }
+    if (!begins_anew(r, net, n, x, y, why, cap))
+        return REPORT_FAILED;
     if (opt.native && !same_native(net, n, x, y, why, cap))
         return REPORT_FAILED;
     for (int i = 0; i < n_out; i++) {
@@ -294,15 +351,14 @@ static void run_case(const char *path, const char *name, answer *a)
             shapes[i][k] = (int32_t)g.in[i].dim[k];
     cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math};
     cynf_status s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
-    if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != shapes[0][0]) { /* samples that mix need Keras' own batch */
+    const int32_t batch = shapes[0][0] / g.n_calls;
+    if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != batch) { /* samples that mix need Keras' own batch */
         cynf_net_free(&net);
-        o.batch = shapes[0][0];
+        o.batch = batch;
         s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
     }
     if (s)
         a->outcome = (s == CYNF_EUNSUPPORTED || s == CYNF_EFORMAT) && !supported(&g) ? REPORT_REFUSED : REPORT_FAILED;
-    else if (g.n_calls > 1)
-        a->outcome = REPORT_REFUSED; /* state between calls */
     else if (!opt.lower)
         a->outcome = run_net(net, &g, &a->worst, a->why, sizeof a->why);
     else

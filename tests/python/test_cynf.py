@@ -14,6 +14,7 @@ import numpy as np
 import cynf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDENS = os.path.join(HERE, '..', 'golden', 'data')
 DIGITS = os.path.join(HERE, '..', '..', 'examples', 'digits', 'digits')
 
 
@@ -113,6 +114,43 @@ class Engines(unittest.TestCase):
         self.close(np.load(y))
         r = subprocess.run([sys.executable, '-c', code, DIGITS + '.h5', y, x], capture_output=True, text=True, env=dict(os.environ, CYNF_CPU_MASK='sse9'))
         self.assertIn('CYNF_CPU_MASK', r.stderr)
+
+
+class State(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='cynf-test')
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        with h5py.File(os.path.join(GOLDENS, 'stateful.h5'), 'r') as f:
+            calls = [f['golden'] if k == 0 else f['golden/call_%d' % k] for k in range(3)]
+            self.calls = [(c['input_0'][()], [c['output_%d' % i][()] for i in range(6)]) for c in calls]
+
+    def close(self, got, expected):
+        for y, e in zip(got, expected):
+            np.testing.assert_allclose(y, e, rtol=1e-4, atol=1e-5)
+
+    def test_calls_go_on_where_the_last_ended(self):
+        states = {}
+        for engine in ('library', 'native'):
+            m = cynf.compile(os.path.join(GOLDENS, 'stateful.h5'), engine=engine, workdir=self.folder)
+            for _ in range(2):
+                for x, y in self.calls:
+                    self.close(m(x), y)
+                m.reset_state()
+                self.assertFalse(m.state.any())
+            self.close(m(np.concatenate([x for x, _ in self.calls])), [np.concatenate(y) for y in zip(*(y for _, y in self.calls))])
+            m.reset_state()
+            m(self.calls[0][0])
+            states[m] = m.state
+            with self.assertRaisesRegex(ValueError, 'multiples of 2'):
+                m(self.calls[0][0][:1])
+            with self.assertRaisesRegex(ValueError, 'expected %d' % m.state.size):
+                m.state = [1.0]
+        a, b = states
+        np.testing.assert_array_equal(states[a], states[b])
+        a.reset_state()
+        a.state = states[b]
+        self.close(a(self.calls[1][0]), self.calls[1][1])
+        self.assertIsNone(cynf.compile(DIGITS + '.h5').state)
 
 
 class Refusals(unittest.TestCase):
