@@ -139,6 +139,9 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
     else if (call->extra && c->klass->arity != CYNF_ANY_CALL)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
     check_weights(c);
+    for (int32_t i = 0; c->klass && c->klass->arity != CYNF_ANY_CALL && i < c->n_in; i++)
+        if (c->in[i] >= 0 && !g->t[c->in[i]].shape.rank)
+            cynf_graph_fail(g, CYNF_EFORMAT, "called with a scalar, expected samples");
     return !g->status;
 }
 

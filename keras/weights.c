@@ -271,7 +271,8 @@ static void walk(cynf_weight_map *w, const cJSON *layer, int32_t copy, const cha
     frozen |= !is_true(c, "trainable", true);
     if (list)
         walk_list(w, list, copy, where, "layers", frozen, depth);
-    else if (!strcmp(class, "Bidirectional")) {
+    else if (!strcmp(class, "Bidirectional")) { /* what it holds is there twice, so nests of it count as deep */
+        depth += MAX_DEPTH / 4;
         const cJSON *back = item(c, "backward_layer");
         walk_part(w, item(c, "layer"), 0, where, "forward_layer", frozen, depth);
         walk_part(w, cJSON_IsObject(back) ? back : item(c, "layer"), 1, where, "backward_layer", frozen, depth);

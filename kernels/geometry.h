@@ -19,11 +19,11 @@ const cynf_field *cynf_geometry_fields(cynf_op op);
 static inline int64_t cynf_useful_taps(int in, int out, int k, int s, int d, int before)
 {
     int64_t taps = 0;
-    for (int o = 0; o < out; o++)
-        for (int t = 0; t < k; t++) {
-            const int i = o * s - before + t * d;
-            taps += i >= 0 && i < in;
-        }
+    for (int t = 0; t < k; t++) { /* outputs whose tap t falls on the input: 0 <= o s - shift < in */
+        const int64_t shift = before - (int64_t)t * d, first = shift > 0 ? (shift + s - 1) / s : 0, end = in + shift > 0 ? (in + shift + s - 1) / s : 0;
+        const int64_t last = end < out ? end : out;
+        taps += last > first ? last - first : 0;
+    }
     return taps;
 }
 

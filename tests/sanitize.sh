@@ -13,7 +13,7 @@ export CYNF_SHARED="$shared"
 # Scalar kernels alone: the other instruction sets take a sanitizer many minutes, and their bounds are watched by unreadable pages.
 meson setup "$work/build" "$src" -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized -Doptimization=1 -Disas= \
     -Dsleef=disabled -Dbench=disabled -Dc_args=-fno-sanitize-recover=all > "$work/setup.log" || { cat "$work/setup.log"; exit 1; }
-ninja -C "$work/build" tests/file-test tests/weights-test tools/cynf-info tools/cynf-run > "$work/build.log" || { tail -30 "$work/build.log"; exit 1; }
+ninja -C "$work/build" tests/file-test tests/weights-test tests/mutate tools/cynf-info tools/cynf-run > "$work/build.log" || { tail -30 "$work/build.log"; exit 1; }
 
 export ASAN_OPTIONS="abort_on_error=1:log_path=$work/report" UBSAN_OPTIONS="abort_on_error=1:print_stacktrace=1:log_path=$work/report"
 failed=0
@@ -49,6 +49,12 @@ for report in "$work"/report.*; do
         *) cat "$report"; failed=1 ;;
     esac
 done
+
+# Damaged architectures and weights of whole models.
+corpus=$src/tests/golden/data
+[ -d "$shared/goldens" ] && corpus=$shared/goldens
+(unset ASAN_OPTIONS; cd "$src" && "$work/build/tests/mutate" -j 2 -n 30 "$corpus") > "$work/mutate.log" 2>&1 || { tail -60 "$work/mutate.log"; failed=1; }
+tail -2 "$work/mutate.log" | sed 's/^\([0-9]* passed\)/damaged models: \1/'
 
 if command -v clang > /dev/null; then
     cd "$src"

@@ -337,6 +337,8 @@ cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis)
         return CYNF_NO_TENSOR;
     if (s.rank == CYNF_MAX_DIMS)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "more than %d dimensions are not supported", CYNF_MAX_DIMS);
+    if (axis > s.rank)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "a tensor of rank %d, expected at least %d", s.rank, axis);
     memmove(s.d + axis + 1, s.d + axis, (size_t)(s.rank - axis) * sizeof *s.d);
     s.d[axis] = 1;
     s.rank++;
@@ -363,6 +365,8 @@ cynf_tensor_id cynf_take(cynf_lower *c, cynf_tensor_id x, int axis, int32_t begi
     int32_t from[CYNF_MAX_DIMS] = {0};
     if (c->g->status)
         return CYNF_NO_TENSOR;
+    if (axis < 0 || axis >= s.rank)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "a tensor of rank %d, expected at least %d", s.rank, axis + 1);
     s.d[axis] = n;
     from[axis] = begin;
     return cynf_g_slice(c->g, x, from, s.d, NULL);
@@ -384,6 +388,8 @@ bool cynf_image_in(cynf_lower *c, int n, cynf_image *out)
     }
     if (out->first) {
         out->x = cynf_channels_last(c, out->x);
+        if (c->g->status)
+            return false;
         s = cynf_shape_of(c, out->x);
     }
     cynf_shape im = {0};
@@ -478,6 +484,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
     const cynf_layer_class *k = name ? cynf_layer_find(name) : NULL;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+    if (x >= 0 && k && k->arity != CYNF_ANY_CALL && !cynf_shape_of(c, x).rank)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "%s inside it is called with a scalar, expected samples", name);
     if (!k || k->arity == CYNF_MANY_INPUTS || !cJSON_IsObject(config))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
     const cynf_tensor_id no_mask = CYNF_NO_TENSOR;

@@ -17,7 +17,7 @@ static inline float cynf_pow_positive(float a, float q)
     int64_t bits, n;
     memcpy(&bits, &m, sizeof bits);
     const int64_t e = (bits - 0x3fe6a09e667f3bcd) >> 52; /* m in [sqrt(1/2), sqrt(2)) */
-    bits -= e << 52;
+    bits -= (int64_t)((uint64_t)e << 52);
     memcpy(&m, &bits, sizeof m);
     const double s = (m - 1) / (m + 1), z = s * s;
     double p = 1.0 / 19;
