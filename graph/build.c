@@ -223,6 +223,11 @@ cynf_tensor_id cynf_g_muladd(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id sca
     return eltwise(g, CYNF_ELT_MULADD, (cynf_tensor_id[]){x, scale, shift}, 3, NULL);
 }
 
+cynf_tensor_id cynf_g_select(cynf_graph *g, cynf_tensor_id p, cynf_tensor_id q, cynf_tensor_id r)
+{
+    return eltwise(g, CYNF_ELT_SELECT, (cynf_tensor_id[]){p, q, r}, 3, NULL);
+}
+
 cynf_tensor_id cynf_g_reduce(cynf_graph *g, cynf_tensor_id x, cynf_reduce_kind kind, uint32_t axes_mask, bool keepdims)
 {
     const cynf_shape *xs = shape_of(g, x);
@@ -464,6 +469,22 @@ cynf_tensor_id cynf_g_lookup(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id tab
         return cynf_graph_fail(g, CYNF_EFORMAT, "the rows looked up are too many");
     out.d[out.rank++] = ts->d[1];
     return cynf_g_node(g, &(cynf_node){.op = CYNF_N_LOOKUP, .n_in = 2, .in = {x, table}}, &out);
+}
+
+cynf_tensor_id cynf_g_hash(cynf_graph *g, cynf_tensor_id x, cynf_hash_kind kind, int32_t bins, const uint64_t key[2])
+{
+    const cynf_shape *xs = shape_of(g, x);
+    if (!xs)
+        return CYNF_NO_TENSOR;
+    if (xs->rank < 1 || bins < 1 || (kind != CYNF_HASH_CROSS && xs->d[xs->rank - 1] != 1))
+        return cynf_graph_fail(g, CYNF_EINVAL, "a hash of rank %d into %d bins", xs->rank, bins);
+    cynf_shape out = *xs;
+    out.rank--;
+    out.d[out.rank] = 0;
+    cynf_node n = {.op = CYNF_N_HASH, .n_in = 1, .in = {x}, .kind = (int32_t)kind, .mult = bins};
+    for (int i = 0; i < 4; i++)
+        n.perm[i] = (int32_t)(uint32_t)(key[i / 2] >> 32 * (i % 2));
+    return cynf_g_node(g, &n, &out);
 }
 
 cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence *r)

@@ -47,6 +47,7 @@ typedef enum cynf_node_op {
     CYNF_N_REPEAT,    /**< every element of an axis repeated (numpy.repeat), per axis */
     CYNF_N_RESAMPLE,  /**< along one axis by a table: x, weights [out,taps], first [out] */
     CYNF_N_LOOKUP,    /**< x [...] of whole numbers, table [rows,len]: [..., len] */
+    CYNF_N_HASH,      /**< x [..., inputs] of whole numbers: [...]; kind, bins in mult, key in perm */
     CYNF_N_RNN,       /**< x [n,t,gates*h], u [h,gates*h], bias [h] of GRU_AFTER, state [n,h or 2h] if it has one, mask [n,t] if it has one */
     CYNF_N_COUNT
 } cynf_node_op;
@@ -69,7 +70,7 @@ typedef struct cynf_node {
     int32_t n_in;
     cynf_tensor_id in[CYNF_MAX_NODE_INPUTS];
     cynf_tensor_id out;
-    int32_t kind;                                       /**< cynf_pool_kind, cynf_elt_kind, cynf_reduce_kind, cynf_softmax_kind, cynf_rnn_kind */
+    int32_t kind;                                       /**< cynf_pool_kind, cynf_elt_kind, cynf_reduce_kind, cynf_softmax_kind, cynf_rnn_kind, cynf_hash_kind */
     int32_t kd, kh, kw, sd, sh, sw, dh, dw;             /**< window, stride, dilation */
     int32_t pf, pt, pl;                                 /**< padding before; what comes after follows from the output's shape */
     int32_t groups, mult, axis, mask, keepdims;
@@ -156,6 +157,8 @@ cynf_tensor_id cynf_g_gemm(cynf_graph *g, cynf_tensor_id p, cynf_tensor_id q);
 cynf_tensor_id cynf_g_pool(cynf_graph *g, cynf_tensor_id x, cynf_pool_kind kind, const cynf_window *win);
 cynf_tensor_id cynf_g_unary(cynf_graph *g, cynf_tensor_id x, cynf_act act, float a, float b, float c);
 cynf_tensor_id cynf_g_binary(cynf_graph *g, cynf_elt_kind kind, cynf_tensor_id p, cynf_tensor_id q);
+/** p != 0 ? q : r */
+cynf_tensor_id cynf_g_select(cynf_graph *g, cynf_tensor_id p, cynf_tensor_id q, cynf_tensor_id r);
 cynf_tensor_id cynf_g_muladd(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id scale, cynf_tensor_id shift);
 cynf_tensor_id cynf_g_reduce(cynf_graph *g, cynf_tensor_id x, cynf_reduce_kind kind, uint32_t axes_mask, bool keepdims);
 /** Over any set of axes: transposes around the primitive where needed. */
@@ -172,6 +175,8 @@ cynf_tensor_id cynf_g_repeat(cynf_graph *g, cynf_tensor_id x, const int32_t *cou
 cynf_tensor_id cynf_g_resample(cynf_graph *g, cynf_tensor_id x, int32_t axis, int32_t out, int32_t taps, const float *weights, const float *first);
 /** Row x of table, for every element of x; zeros where there is no such row. */
 cynf_tensor_id cynf_g_lookup(cynf_graph *g, cynf_tensor_id x, cynf_tensor_id table);
+/** One of bins bins for each row of whole numbers x [..., inputs]; formula at cynf_hash. */
+cynf_tensor_id cynf_g_hash(cynf_graph *g, cynf_tensor_id x, cynf_hash_kind kind, int32_t bins, const uint64_t key[2]);
 /** A recurrent layer on its projected input; formulas and layouts at cynf_rnn. */
 typedef struct cynf_recurrence {
     cynf_rnn_kind kind;

@@ -533,6 +533,17 @@ static void lookup_step(cynf_builder *b, int j)
     emit(b, j, &p, 1, &in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data});
 }
 
+static void hash_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]);
+    const cynf_ref in = ref(b, n->in[0]);
+    cynf_problem p = {.op = CYNF_OP_HASH};
+    p.u.hash = (cynf_hash){.kind = n->kind, .n = (int32_t)cynf_shape_elems(shape(b, n->out)), .inputs = xs->d[xs->rank - 1], .bins = n->mult,
+        .key = {n->perm[0], n->perm[1], n->perm[2], n->perm[3]}};
+    emit(b, j, &p, 1, &in, ref(b, n->out), NULL);
+}
+
 static void rnn_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
@@ -597,6 +608,7 @@ static void node_step(cynf_builder *b, int j)
     case CYNF_N_REPEAT: repeat_step(b, j); break;
     case CYNF_N_RESAMPLE: resample_step(b, j); break;
     case CYNF_N_LOOKUP: lookup_step(b, j); break;
+    case CYNF_N_HASH: hash_step(b, j); break;
     case CYNF_N_RNN: rnn_step(b, j); break;
     case CYNF_N_COUNT: break;
     }

@@ -426,18 +426,9 @@ static bool read_functional(parser *p, cynf_keras_model *m)
 
 /* ---- sequential models ---------------------------------------------------------------------------------------------------------- */
 
-static bool read_sequential(parser *p, cynf_keras_model *m)
+/* The layers behind last, each called with what the one before gives. */
+static bool read_chain(parser *p, cynf_keras_model *m, cynf_keras_ref last)
 {
-    if (!read_layers(p, m, cJSON_IsArray(m->config) ? m->config : get(m->config, "layers")))
-        return false;
-    m->in = take(p, 1, sizeof *m->in);
-    m->out = take(p, 1, sizeof *m->out);
-    m->order = take(p, m->n_layer, sizeof *m->order);
-    if (p->status)
-        return false;
-    cynf_keras_ref last = {is_input(&m->layer[0]) ? 0 : -1, 0, 0, NULL, NULL};
-    m->n_in = m->n_out = 1;
-    m->in[0] = last;
     for (int32_t i = last.layer + 1; i < m->n_layer; i++) {
         cynf_keras_layer *l = &m->layer[i];
         if (is_input(l))
@@ -457,6 +448,71 @@ static bool read_sequential(parser *p, cynf_keras_model *m)
     }
     m->out[0] = last;
     return true;
+}
+
+/* A Keras 1 Sequential may begin with a Merge that holds the models it joins: they become layers, each called with inputs of the model. */
+static bool read_merged(parser *p, cynf_keras_model *m, const cJSON *parts)
+{
+    const int32_t n = cJSON_GetArraySize(parts), rest = m->n_layer;
+    cynf_keras_layer *all = take(p, (int64_t)n + rest, sizeof *all);
+    if (!all)
+        return false;
+    memcpy(all + n, m->layer, (size_t)rest * sizeof *all);
+    free(m->layer);
+    m->layer = all;
+    m->n_layer = n + rest;
+    int32_t at = 0, inputs = 0;
+    for (const cJSON *e = parts->child; e; e = e->next, at++) {
+        if (!cynf_keras_is_model(get_text(e, "class_name") ? get_text(e, "class_name") : ""))
+            return fail(p, CYNF_EUNSUPPORTED, "layer \"%s\" (Merge): part %d is not a model", all[n].name, at);
+        if (!read_layer(p, &all[at], e, at))
+            return false;
+        inputs += all[at].model->n_in;
+    }
+    m->in = take(p, inputs, sizeof *m->in);
+    m->out = take(p, 1, sizeof *m->out);
+    m->order = take(p, m->n_layer, sizeof *m->order);
+    cynf_keras_call *join = all[n].call = take(p, 1, sizeof *all[n].call);
+    if (p->status)
+        return false;
+    all[n].n_call = all[n].n_out = m->n_out = 1;
+    *join = (cynf_keras_call){.in = take(p, n, sizeof *join->in), .n_in = n, .n_positional = n};
+    for (at = 0; at < n && !p->status; at++) {
+        cynf_keras_layer *l = &all[at];
+        l->call = take(p, 1, sizeof *l->call);
+        cynf_keras_ref *in = l->call ? take(p, l->model->n_in, sizeof *in) : NULL;
+        if (!in)
+            return false;
+        l->n_call = 1;
+        l->n_out = l->model->n_out;
+        *l->call = (cynf_keras_call){.in = in, .n_in = l->model->n_in, .n_positional = l->model->n_in};
+        for (int32_t i = 0; i < l->model->n_in; i++) {
+            const cynf_keras_layer *first = &l->model->layer[l->model->in[i].layer < 0 ? 0 : l->model->in[i].layer];
+            in[i] = m->in[m->n_in] = (cynf_keras_ref){-1, 0, m->n_in, NULL, NULL};
+            m->in[m->n_in++].key = first->name;
+        }
+        join->in[at] = m->order[m->n_order++] = (cynf_keras_ref){at, 0, 0, NULL, NULL};
+    }
+    m->order[m->n_order++] = (cynf_keras_ref){n, 0, 0, NULL, NULL};
+    return !p->status;
+}
+
+static bool read_sequential(parser *p, cynf_keras_model *m)
+{
+    if (!read_layers(p, m, cJSON_IsArray(m->config) ? m->config : get(m->config, "layers")))
+        return false;
+    const cJSON *parts = strcmp(m->layer[0].klass, "Merge") ? NULL : get(m->layer[0].config, "layers");
+    if (cJSON_IsArray(parts) && parts->child)
+        return read_merged(p, m, parts) && read_chain(p, m, (cynf_keras_ref){cJSON_GetArraySize(parts), 0, 0, NULL, NULL});
+    m->in = take(p, 1, sizeof *m->in);
+    m->out = take(p, 1, sizeof *m->out);
+    m->order = take(p, m->n_layer, sizeof *m->order);
+    if (p->status)
+        return false;
+    cynf_keras_ref last = {is_input(&m->layer[0]) ? 0 : -1, 0, 0, NULL, NULL};
+    m->n_in = m->n_out = 1;
+    m->in[0] = last;
+    return read_chain(p, m, last);
 }
 
 static cynf_keras_model *read_model(parser *p, const cJSON *json)
@@ -518,8 +574,13 @@ const cJSON *cynf_keras_input_shape(const cynf_keras_model *m, int32_t i, const 
 {
     const int32_t at = m->in[i].layer;
     const cynf_keras_layer *l = &m->layer[at < 0 ? 0 : at];
+    int32_t k = m->in[i].tensor; /* of the models that a Merge joins */
+    for (int32_t j = 0; at < 0 && l->model && k >= l->model->n_in && j + 1 < m->n_layer && m->layer[j + 1].model; j++) {
+        k -= l->model->n_in;
+        l = &m->layer[j + 1];
+    }
     if (at < 0 && l->model)
-        return cynf_keras_input_shape(l->model, 0, dtype);
+        return cynf_keras_input_shape(l->model, k < l->model->n_in ? k : 0, dtype);
     const cJSON *s = get(l->config, "batch_shape");
     *dtype = at < 0 ? NULL : get(l->config, "dtype");
     if (!s)

@@ -24,6 +24,7 @@ typedef struct loader {
     cynf_graph *g;
     cynf_lower proto;      /* what all layers share */
     int32_t calls;
+    int64_t parameters;    /* of all layers so far */
     int32_t batch;         /* that the file fixes and that has to be kept, or 0 */
     bool trial;            /* nobody is told of the layers */
     cynf_status status;    /* of the first problem, when loading goes on */
@@ -124,6 +125,10 @@ static void check_weights(cynf_lower *c)
     const char *policy = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(dtype, "class_name"));
     if (!policy)
         policy = policy_name(dtype);
+    static const char *const int8[] = {"Dense", "Embedding", "ReversibleEmbedding"};
+    for (size_t i = 0; cynf_layer_int8(c) && i < sizeof int8 / sizeof *int8; i++)
+        if (!strcmp(c->klass->name, int8[i]))
+            return;
     if (policy && (strstr(policy, "Quantized") || strstr(policy, "Float8") || strstr(policy, "_from_")))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its dtype policy \"%s\" means quantised weights, which are not supported; save the model before quantize()", policy);
 }
@@ -198,6 +203,7 @@ static bool lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
     }
     if (l->g->status)
         *w->out = CYNF_NO_TENSOR;
+    l->parameters += again ? 0 : c.parameters;
     tell(l, k, w->out, again ? 0 : c.parameters, first_node);
     return c.takes_masks;
 }
@@ -232,7 +238,7 @@ static bool value(loader *l, const values *v, const cynf_keras_ref *r, cynf_tens
         return !l->g->status;
     }
     for (int32_t i = 0; i < v->m->n_in; i++)
-        if (!k || v->m->in[i].layer == r->layer) {
+        if (k ? v->m->in[i].layer == r->layer : v->m->in[i].tensor == r->tensor) {
             *t = v->w->in[i];
             *mask = v->w->in_mask[i];
             return true;
@@ -301,6 +307,35 @@ static bool lower_model(loader *l, const cynf_keras_model *m, const wires *w, co
     free(v.first);
     free(v.t);
     return !l->g->status;
+}
+
+/* A model inside a wrapper; the wrapper speaks for its layers. */
+static cynf_tensor_id wrapped_model(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
+{
+    loader *l = c->loader;
+    const char *name = c->g->cur_name, *klass = c->g->cur_class;
+    const bool trial = l->trial;
+    const int64_t before = l->parameters;
+    const cynf_tensor_id no_mask = CYNF_NO_TENSOR;
+    cynf_tensor_id y = CYNF_NO_TENSOR, mask = CYNF_NO_TENSOR;
+    cynf_keras_model *m = NULL;
+    char text[256] = "", prefix[1024];
+    const cynf_status s = cynf_keras_config(&m, json, text, sizeof text);
+    snprintf(prefix, sizeof prefix, "%s/", name);
+    l->trial = true;
+    if (s)
+        cynf_graph_fail(c->g, s, "%s", text);
+    else if (m->n_in != 1 || m->n_out != 1)
+        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "a model of %d inputs and %d outputs inside it; only one of each is supported", m->n_in, m->n_out);
+    else
+        lower_model(l, m, &(wires){&x, &no_mask, &y, &mask}, prefix, false);
+    l->trial = trial;
+    c->parameters += l->parameters - before;
+    l->parameters = before;
+    c->g->cur_name = name;
+    c->g->cur_class = klass;
+    cynf_keras_config_free(&m);
+    return y;
 }
 
 static void lower_top(loader *l, const cynf_keras_model *m)
@@ -414,7 +449,7 @@ static cynf_status lower(loader *l)
         return CYNF_ENOMEM;
     l->g->batch = l->batch ? l->batch : l->o->batch > 0 ? l->o->batch : 1;
     l->g->batch_mixed = l->batch > 0;
-    l->proto = (cynf_lower){.g = l->g, .file = l->weights};
+    l->proto = (cynf_lower){.g = l->g, .file = l->weights, .model = wrapped_model, .loader = l};
     l->calls = 0;
     l->status = CYNF_OK;
     keras_version(&l->proto, l->file, l->json);

@@ -45,6 +45,7 @@ static const cynf_field copy_fields[] = {I(copy, rank), DIMS(copy, dims), DIMS(c
 static const cynf_field resample_fields[] = {I(resample, outer), I(resample, in), I(resample, out), I(resample, inner), I(resample, taps),
     I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, , e), {0}};
 static const cynf_field lookup_fields[] = {I(lookup, n), I(lookup, rows), I(lookup, len), I(lookup, x_s), I(lookup, y_rs), {0}};
+static const cynf_field hash_fields[] = {I(hash, kind), I(hash, n), I(hash, inputs), I(hash, bins), I(hash, key[0]), I(hash, key[1]), I(hash, key[2]), I(hash, key[3]), {0}};
 static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rnn, h), I(rnn, x_reverse), I(rnn, y_reverse), I(rnn, sequences),
     I(rnn, states), I(rnn, initial), I(rnn, masked), I(rnn, zero_masked), I(rnn, x_ns), I(rnn, x_ts), I(rnn, y_ns), I(rnn, y_ts), I(rnn, s_offset),
     I(rnn, i_ns), I(rnn, m_ns), EPILOGUE(rnn, , e), EPILOGUE(rnn, , re), {0}};
@@ -262,6 +263,12 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
         w = g->n < 1 || g->rows < 1 || g->len < 1 ? "sizes out of range" : NULL;
         break;
     }
+    case CYNF_OP_HASH: {
+        const cynf_hash *g = geometry;
+        const bool sizes = g->n >= 1 && g->inputs >= 1 && g->bins >= 1 && g->n <= INT32_MAX / g->inputs;
+        w = !sizes || (uint32_t)g->kind > CYNF_HASH_CROSS || (g->kind != CYNF_HASH_CROSS && g->inputs != 1) ? "unknown kind, or sizes out of range" : NULL;
+        break;
+    }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;
         if ((uint32_t)g->kind >= CYNF_RNN_KIND_COUNT || g->n < 1 || g->t < 1 || g->h < 1 || g->e.residual || g->re.residual)
@@ -289,7 +296,7 @@ int cynf_geometry_inputs(cynf_op op, const void *geometry)
     case CYNF_OP_GEMM: return 2 + !!((const cynf_gemm *)geometry)->e.residual;
     case CYNF_OP_ELTWISE: {
         const int kind = ((const cynf_eltwise *)geometry)->kind;
-        return kind == CYNF_ELT_UNARY ? 1 : kind == CYNF_ELT_MULADD ? 3 : 2;
+        return kind == CYNF_ELT_UNARY ? 1 : kind == CYNF_ELT_MULADD || kind == CYNF_ELT_SELECT ? 3 : 2;
     }
     case CYNF_OP_RNN: return 1 + !!((const cynf_rnn *)geometry)->initial + !!((const cynf_rnn *)geometry)->masked;
     default: return 1;
@@ -367,6 +374,10 @@ size_t cynf_geometry_extent(cynf_op op, const void *geometry, int i)
     case CYNF_OP_LOOKUP: {
         const cynf_lookup *g = geometry;
         return i < 0 ? (size_t)(g->n - 1) * (size_t)g->y_rs + (size_t)g->len : (size_t)(g->n - 1) * (size_t)g->x_s + 1;
+    }
+    case CYNF_OP_HASH: {
+        const cynf_hash *g = geometry;
+        return (size_t)g->n * (size_t)(i < 0 ? 1 : g->inputs);
     }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;

@@ -10,7 +10,7 @@ static const char head[] =
     "What is loaded and run. Everything else is refused by name, with what to do. *Kernels* are the operations that a layer's lowering calls; layouts may add `copy`,\n"
     "activations `eltwise` and `softmax`, and passes over the graph may remove them again. Whatever is not listed under *limits* is computed as Keras computes it.\n\n"
     "- Models: Sequential, Functional, Model, nested and shared at will; several inputs and outputs, dicts in the order of their sorted keys.\n"
-    "- Half-precision and mixed policies are computed in single precision; quantised weights are refused.\n"
+    "- Half-precision and mixed policies are computed in single precision; quantised weights of other kinds than int8 are refused.\n"
     "- `activation` takes every activation of Keras, by name, as a function object or as a layer object. LoRA updates are merged.\n"
     "- Lambda and custom layers hold Python code, which is never run.\n";
 

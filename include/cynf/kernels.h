@@ -67,6 +67,7 @@ typedef enum cynf_op {
     CYNF_OP_COPY,      /**< cynf_copy: any strided copy: transpose, crop, concat, repeat, fill, layout conversion */
     CYNF_OP_RESAMPLE,  /**< cynf_resample: weighted gather along one axis (bilinear, bicubic, lanczos) */
     CYNF_OP_LOOKUP,    /**< cynf_lookup: rows of a table by their numbers (embeddings) */
+    CYNF_OP_HASH,      /**< cynf_hash: whole numbers into bins */
     CYNF_OP_RNN,       /**< cynf_rnn: the recurrent part of SimpleRNN, GRU and LSTM over all time steps */
     CYNF_OP_COUNT
 } cynf_op;
@@ -220,6 +221,12 @@ typedef enum cynf_elt_kind {
     CYNF_ELT_POW,    /**< p to the power q */
     CYNF_ELT_PRELU,  /**< p > 0 ? p : p q */
     CYNF_ELT_MULADD, /**< p q + r */
+    CYNF_ELT_SELECT, /**< p != 0 ? q : r; NaN is not 0 */
+    CYNF_ELT_GREATER, /**< p > q ? 1 : 0 */
+    CYNF_ELT_GREATER_EQUAL, /**< p >= q ? 1 : 0 */
+    CYNF_ELT_EQUAL,  /**< p == q ? 1 : 0 */
+    CYNF_ELT_MOD,    /**< p - floor(p / q) q, which has the sign of q; exact below |p / q| = 2^29 */
+    CYNF_ELT_ATAN2,  /**< the angle of the point (q, p), -pi .. pi */
     CYNF_ELT_COUNT
 } cynf_elt_kind;
 
@@ -276,6 +283,21 @@ typedef struct cynf_lookup {
     int32_t n, rows, len, x_s, y_rs;
 } cynf_lookup;
 
+typedef enum cynf_hash_kind {
+    CYNF_HASH_FARM, /**< FarmHash's Fingerprint64 of the number's decimal text */
+    CYNF_HASH_SIP,  /**< SipHash-2-4 of the number's decimal text */
+    CYNF_HASH_CROSS /**< the numbers themselves, mixed into the key as TensorFlow's FingerprintCat64 does */
+} cynf_hash_kind;
+
+/**
+ * y[i] = h(x[i*inputs], ..., x[i*inputs + inputs - 1]) mod bins, i < n, h a hash of 64 bits; kinds but CROSS have one input. x holds whole numbers as floats;
+ * what is beyond 64 bits, and NaN, counts as -2^63. key holds two numbers of 64 bits, low halves first: SIP's key; CROSS begins with the first.
+ */
+typedef struct cynf_hash {
+    int32_t kind, n, inputs, bins;
+    int32_t key[4];
+} cynf_hash;
+
 typedef enum cynf_rnn_kind {
     CYNF_RNN_SIMPLE,    /**< h' = e(x + h U) */
     CYNF_RNN_GRU,       /**< z, r, g: z = re(xz + h Uz), r = re(xr + h Ur), g = e(xg + (r h) Ug), h' = z h + (1 - z) g */
@@ -314,6 +336,7 @@ typedef struct cynf_problem {
         cynf_copy copy;
         cynf_resample resample;
         cynf_lookup lookup;
+        cynf_hash hash;
         cynf_rnn rnn;
     } u;
 } cynf_problem;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** Layers that number things, and what their numbers are encoded as: Discretization, CategoryEncoding, IntegerLookup. */
+/** Layers that number things, and what their numbers are encoded as: Discretization, CategoryEncoding, IntegerLookup, Hashing, HashedCrossing. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +105,55 @@ static cynf_tensor_id integer_lookup(cynf_lower *c)
     return encode(c, cynf_g_binary(c->g, CYNF_ELT_ADD, index, other), mode, unknown + n, CYNF_NO_TENSOR);
 }
 
+/* A whole number of 64 bits. */
+static uint64_t bits(const cJSON *v)
+{
+    const double d = cJSON_IsNumber(v) && fabs(v->valuedouble) < 0x1p63 ? v->valuedouble : 0;
+    return (uint64_t)(int64_t)d;
+}
+
+static int32_t bins_of(cynf_lower *c)
+{
+    const int32_t n = cynf_cfg_int(c, "num_bins", 1, CYNF_REQUIRED);
+    if (n > MAX_EXACT)
+        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "num_bins is %d; at most %d are supported", n, MAX_EXACT);
+    return n;
+}
+
+/* Keras hashes the decimal text; the value that mask_value names has bin 0 for itself. */
+static cynf_tensor_id hashing(cynf_lower *c)
+{
+    const int32_t bins = bins_of(c);
+    const cJSON *salt = cynf_cfg(c, "salt"), *mask = cynf_cfg(c, "mask_value");
+    const cynf_tensor_id x = cynf_whole(c, c->in[0]);
+    const bool apart = mask && bins > 1;
+    const uint64_t key[2] = {bits(cJSON_IsArray(salt) ? cJSON_GetArrayItem(salt, 0) : salt), bits(cJSON_IsArray(salt) ? cJSON_GetArrayItem(salt, 1) : salt)};
+    if (mask && !cJSON_IsNumber(mask))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mask_value is no number");
+    cynf_tensor_id y = cynf_g_hash(c->g, cynf_expand(c, x, cynf_shape_of(c, x).rank), salt ? CYNF_HASH_SIP : CYNF_HASH_FARM, bins - apart, key);
+    if (apart) {
+        const cynf_tensor_id masked = cynf_g_binary(c->g, CYNF_ELT_EQUAL, x, cynf_g_scalar(c->g, (float)mask->valuedouble));
+        y = cynf_g_select(c->g, masked, cynf_g_scalar(c->g, 0), cynf_g_unary(c->g, y, CYNF_ACT_AFFINE, 1, 1, 0));
+    }
+    return encode(c, y, mode_of(c, "int"), bins, CYNF_NO_TENSOR);
+}
+
+/* The key is TensorFlow's own. */
+static cynf_tensor_id hashed_crossing(cynf_lower *c)
+{
+    const int32_t bins = bins_of(c);
+    const uint64_t key[2] = {0xdecafcaffe, 0};
+    const int rank = cynf_shape_of(c, c->in[0]).rank;
+    cynf_tensor_id *part = c->n_in > 1 ? malloc((size_t)c->n_in * sizeof *part) : NULL;
+    if (!part)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected at least 2", c->n_in);
+    for (int32_t i = 0; i < c->n_in; i++)
+        part[i] = cynf_expand(c, c->in[i], rank);
+    const cynf_tensor_id y = cynf_g_hash(c->g, cynf_concat_all(c, part, c->n_in, rank), CYNF_HASH_CROSS, bins, key);
+    free(part);
+    return encode(c, y, mode_of(c, "int"), bins, CYNF_NO_TENSOR);
+}
+
 const cynf_layer_class cynf_layers_categories[] = {
     {"Discretization", discretization, CYNF_ONE_INPUT,
         "output_mode int, one_hot, multi_hot, count; bin_boundaries in the config", "eltwise, reduce", "sparse is refused"},
@@ -112,5 +161,9 @@ const cynf_layer_class cynf_layers_categories[] = {
         "output_mode one_hot, multi_hot, count; count_weights", "eltwise, reduce", "sparse is refused"},
     {"IntegerLookup", integer_lookup, CYNF_ONE_INPUT,
         "output_mode int, one_hot, multi_hot, count; vocabulary in the config, mask_token, num_oov_indices 0 and 1", "eltwise, reduce, fc", "numbers up to 2^24; tf_idf, invert, pad_to_max_tokens are refused"},
+    {"Hashing", hashing, CYNF_ONE_INPUT,
+        "whole numbers: FarmHash, with salt SipHash; mask_value, output_mode int, one_hot, multi_hot, count", "hash, eltwise", "numbers up to 2^24; strings are refused"},
+    {"HashedCrossing", hashed_crossing, CYNF_MANY_INPUTS,
+        "whole numbers; output_mode int, one_hot", "copy, hash, eltwise", "numbers up to 2^24; strings are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -4,6 +4,19 @@
 
 #include "keras/layers/layer.h"
 
+/* Products of whole numbers, then what they stand for: Keras multiplies int8 by int8 into int32, which single precision holds up to 2^24. */
+static cynf_tensor_id int8_dense(cynf_lower *c, cynf_tensor_id w, int32_t units)
+{
+    if (cynf_cfg(c, "lora_rank") && !c->archive)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an int8 kernel with a LoRA update apart is not supported; save the model as .keras, which merges them");
+    cynf_tensor_id x_scale, scale = cynf_layer_weight(c, "kernel_scale", &(cynf_shape){1, {units}});
+    const cynf_tensor_id x = cynf_quantise(c, c->in[0], 1u << (cynf_shape_of(c, c->in[0]).rank - 1), &x_scale);
+    if (x_scale >= 0)
+        scale = cynf_g_binary(c->g, CYNF_ELT_MUL, scale, x_scale);
+    const cynf_tensor_id y = cynf_g_binary(c->g, CYNF_ELT_DIV, cynf_g_fc(c->g, x, w, CYNF_NO_TENSOR), scale), bias = cynf_layer_bias(c, units);
+    return bias < 0 ? y : cynf_g_binary(c->g, CYNF_ELT_ADD, y, bias);
+}
+
 static cynf_tensor_id dense(cynf_lower *c)
 {
     const cynf_shape x = cynf_shape_of(c, c->in[0]);
@@ -12,7 +25,8 @@ static cynf_tensor_id dense(cynf_lower *c)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of at least 2 dimensions", x.rank);
     const int32_t k = x.d[x.rank - 1];
     const cynf_tensor_id w = cynf_layer_kernel(c, &(cynf_shape){2, {k, units}});
-    return cynf_activate(c, cynf_g_fc(c->g, c->in[0], w, cynf_layer_bias(c, units)), cynf_cfg(c, "activation"));
+    const cynf_tensor_id y = cynf_layer_int8(c) ? int8_dense(c, w, units) : cynf_g_fc(c->g, c->in[0], w, cynf_layer_bias(c, units));
+    return cynf_activate(c, y, cynf_cfg(c, "activation"));
 }
 
 /* The kernel has the axes that the equation gives it: sizes from the input where both have them, the others from output_shape. */
@@ -62,7 +76,7 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_dense[] = {
     {"Dense", dense, CYNF_ONE_INPUT,
-        "any rank, LoRA", "fc"},
+        "any rank, LoRA, int8", "fc", "int8: as whole numbers in single precision"},
     {"EinsumDense", einsum_dense, CYNF_ONE_INPUT,
         "equations of two operands with distinct axes, ellipses, bias_axes, LoRA", "fc", "other equations are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},

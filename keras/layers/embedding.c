@@ -29,8 +29,11 @@ static cynf_tensor_id embedding(cynf_lower *c)
 {
     const int32_t n = cynf_cfg_int(c, "input_dim", 1, CYNF_REQUIRED), m = cynf_cfg_int(c, "output_dim", 1, CYNF_REQUIRED);
     const cynf_tensor_id x = cynf_whole(c, c->in[0]), table = cynf_layer_adapted(c, "embeddings", &(cynf_shape){2, {n, m}});
+    const float *scale = cynf_layer_int8(c) ? cynf_layer_data(c, "embeddings_scale", &(cynf_shape){1, {n}}) : NULL;
     if (c->g->status)
         return CYNF_NO_TENSOR;
+    for (size_t i = 0; scale && i < (size_t)n * (size_t)m; i++)
+        c->g->t[table].data[i] /= scale[i / (size_t)m];
     if (cynf_cfg_bool(c, "mask_zero", false))
         *c->out_mask = cynf_nonzero(c, x);
     return cynf_g_lookup(c->g, x, table);
@@ -41,6 +44,8 @@ static cynf_tensor_id reversible_embedding(cynf_lower *c)
     const int32_t n = cynf_cfg_int(c, "input_dim", 1, CYNF_REQUIRED), m = cynf_cfg_int(c, "output_dim", 1, CYNF_REQUIRED);
     if (!cJSON_IsTrue(cynf_call_arg(c, 1, "reverse")))
         return embedding(c);
+    if (cynf_layer_int8(c))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the way back through an int8 table is not supported; save the model before quantize()");
     const double cap = cynf_cfg_number(c, "logit_soft_cap", 0);
     const cynf_tensor_id w = cynf_cfg_bool(c, "tie_weights", true) ? cynf_g_transpose(c->g, cynf_layer_adapted(c, "embeddings", &(cynf_shape){2, {n, m}}), (const int32_t[]){1, 0})
         : cynf_layer_weight(c, "reverse_embeddings", &(cynf_shape){2, {m, n}});
@@ -66,7 +71,7 @@ static cynf_tensor_id masking(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_embedding[] = {
     {"Embedding", embedding, CYNF_ONE_INPUT,
-        "mask_zero, LoRA", "lookup", "a number without a row gives zeros"},
+        "mask_zero, LoRA, int8", "lookup", "a number without a row gives zeros"},
     {"ReversibleEmbedding", reversible_embedding, CYNF_ANY_CALL,
         "reverse, tie_weights, logit_soft_cap", "lookup, fc", "a number without a row gives zeros"},
     {"Masking", masking, CYNF_ONE_INPUT,

@@ -290,6 +290,30 @@ cynf_tensor_id cynf_layer_adapted(cynf_lower *c, const char *name, const cynf_sh
 
 cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s) { return cynf_layer_adapted(c, "kernel", s); }
 
+bool cynf_layer_int8(const cynf_lower *c)
+{
+    const cJSON *dtype = cynf_cfg(c, "dtype"), *config = cJSON_GetObjectItemCaseSensitive(dtype, "config");
+    const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(dtype, "class_name"));
+    const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "mode")), *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "name"));
+    return klass && !strcmp(klass, "QuantizedDTypePolicy") && (mode ? !strcmp(mode, "int8") : name && !strncmp(name, "int8_from_", 10));
+}
+
+cynf_tensor_id cynf_quantise(cynf_lower *c, cynf_tensor_id x, uint32_t axes, cynf_tensor_id *scale)
+{
+    const cJSON *how = cJSON_GetObjectItemCaseSensitive(cynf_cfg(c, "quantization_config"), "config");
+    const cJSON *quantiser = cJSON_GetObjectItemCaseSensitive(how, "activation_quantizer");
+    const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(quantiser, "class_name"));
+    *scale = CYNF_NO_TENSOR;
+    if (how && !cJSON_IsObject(quantiser))
+        return x;
+    if (how && (!klass || strcmp(klass, "AbsMaxQuantizer")))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "its activations are quantised by %s, which is not supported", klass ? klass : "?");
+    const cynf_tensor_id most = cynf_g_reduce(c->g, cynf_g_unary(c->g, x, CYNF_ACT_ABS, 0, 0, 0), CYNF_REDUCE_MAX, axes, true);
+    *scale = cynf_g_binary(c->g, CYNF_ELT_DIV, cynf_g_scalar(c->g, 127), cynf_g_unary(c->g, most, CYNF_ACT_AFFINE, 1, 1e-7f, 0));
+    const cynf_tensor_id whole = cynf_g_unary(c->g, cynf_g_binary(c->g, CYNF_ELT_MUL, x, *scale), CYNF_ACT_ROUND, 0, 0, 0);
+    return cynf_g_unary(c->g, whole, CYNF_ACT_CLIP, -127, 127, 0);
+}
+
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n)
 {
     return cynf_cfg_bool(c, "use_bias|bias", true) ? cynf_layer_weight(c, "bias", &(cynf_shape){1, {n}}) : CYNF_NO_TENSOR;
@@ -320,14 +344,16 @@ cynf_tensor_id cynf_channels_first(cynf_lower *c, cynf_tensor_id x)
     return cynf_g_transpose(c->g, x, perm);
 }
 
+cynf_tensor_id cynf_not(cynf_lower *c, cynf_tensor_id truth) { return cynf_g_unary(c->g, truth, CYNF_ACT_AFFINE, -1, 1, 0); }
+
 cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x)
 {
-    return cynf_g_unary(c->g, cynf_g_unary(c->g, x, CYNF_ACT_ABS, 0, 0, 0), CYNF_ACT_SIGN, 0, 0, 0);
+    return cynf_not(c, cynf_g_binary(c->g, CYNF_ELT_EQUAL, x, cynf_g_scalar(c->g, 0)));
 }
 
 cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q)
 {
-    return cynf_g_unary(c->g, cynf_g_unary(c->g, cynf_g_binary(c->g, CYNF_ELT_SUB, p, q), CYNF_ACT_SIGN, 0, 0, 0), CYNF_ACT_RELU, 0, 0, 0);
+    return cynf_g_binary(c->g, CYNF_ELT_GREATER, p, q);
 }
 
 cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis)
@@ -429,7 +455,7 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[],
     cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[], cynf_layers_resample[],
     cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[],
-    cynf_layers_spectrum[], cynf_layers_wrapper[];
+    cynf_layers_spectrum[], cynf_layers_contrast[], cynf_layers_wrapper[];
 
 const cynf_layer_family *cynf_layer_families(void)
 {
@@ -452,6 +478,7 @@ const cynf_layer_family *cynf_layer_families(void)
         {"Of Keras 1 and 2", cynf_layers_legacy},
         {"Categories", cynf_layers_categories},
         {"Spectra", cynf_layers_spectrum},
+        {"Contrast", cynf_layers_contrast},
         {"Wrappers", cynf_layers_wrapper},
         {NULL, NULL},
     };
@@ -482,6 +509,8 @@ bool cynf_layer_keeps_mask(const char *klass)
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
 {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
+    if (name && cynf_keras_is_model(name) && c->model)
+        return c->g->status ? CYNF_NO_TENSOR : c->model(c, json, x);
     const cynf_layer_class *k = name ? cynf_layer_find(name) : NULL;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     if (x >= 0 && k && k->arity != CYNF_ANY_CALL && !cynf_shape_of(c, x).rank)

@@ -30,6 +30,8 @@ typedef struct cynf_lower {
     int32_t n_out;
     bool takes_masks;                  /**< set by a layer after which its inputs have no mask for later layers either */
     int64_t parameters;                /**< elements of the weights fetched so far */
+    cynf_tensor_id (*model)(struct cynf_lower *c, const cJSON *json, cynf_tensor_id x); /**< runs a nested model of one input and one output */
+    void *loader;                      /**< of model */
 } cynf_lower;
 
 typedef cynf_tensor_id cynf_lower_fn(cynf_lower *c);
@@ -105,6 +107,13 @@ cynf_tensor_id cynf_layer_weight(cynf_lower *c, const char *names, const cynf_sh
 cynf_tensor_id cynf_layer_adapted(cynf_lower *c, const char *name, const cynf_shape *s);
 /** The same for "kernel". */
 cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s);
+/** Whether its dtype policy says that weights are int8 with scales. */
+bool cynf_layer_int8(const cynf_lower *c);
+/**
+ * For such a layer x as whole numbers, each of which stands for itself over *scale (kept dimensions; CYNF_NO_TENSOR: x itself): Keras quantises activations
+ * by the largest magnitude over axes.
+ */
+cynf_tensor_id cynf_quantise(cynf_lower *c, cynf_tensor_id x, uint32_t axes, cynf_tensor_id *scale);
 /** The bias of n elements when use_bias says so, else CYNF_NO_TENSOR. */
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n);
 
@@ -128,6 +137,10 @@ cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q);
 cynf_tensor_id cynf_whole(cynf_lower *c, cynf_tensor_id x);
 /** For every whole number of x a row of n elements: 1 at its index, else 0. */
 cynf_tensor_id cynf_one_hot(cynf_lower *c, cynf_tensor_id x, int32_t n);
+/** 1 - truth */
+cynf_tensor_id cynf_not(cynf_lower *c, cynf_tensor_id truth);
+/** before and after more elements of an axis: mirrored at the ends, which are repeated or not. */
+cynf_tensor_id cynf_pad_mirrored(cynf_lower *c, cynf_tensor_id x, int axis, int32_t before, int32_t after, bool repeat_ends);
 /** x with one axis more, of size 1, before the given one. */
 cynf_tensor_id cynf_expand(cynf_lower *c, cynf_tensor_id x, int axis);
 /** Any number of tensors. */

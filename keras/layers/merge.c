@@ -168,8 +168,6 @@ static cynf_tensor_id merge(cynf_lower *c)
         cynf_lower_fn *fn;
     } modes[] = {{"sum", add}, {"mul", multiply}, {"ave", average}, {"max", maximum}, {"concat", concatenate}, {"dot", dot}};
     const char *mode = cynf_cfg_text(c, "mode");
-    if (cynf_cfg(c, "layers"))
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "models inside it are not supported; save a functional model");
     for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(modes[i].mode, mode))
             return modes[i].fn(c);
@@ -202,6 +200,6 @@ const cynf_layer_class cynf_layers_merge[] = {
     {"Dot", dot, CYNF_MANY_INPUTS,
         "axes, normalize", "gemm, reduce"},
     {"Merge", merge, CYNF_MANY_INPUTS,
-        "Keras 1: modes sum, mul, ave, max, concat, dot, cos", "eltwise, copy, gemm, reduce", "of tensors, not of models; functions as mode are refused"},
+        "Keras 1: modes sum, mul, ave, max, concat, dot, cos", "eltwise, copy, gemm, reduce", "of models where a Sequential begins with it; functions as mode are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

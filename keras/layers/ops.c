@@ -254,8 +254,6 @@ static cynf_tensor_id logaddexp(cynf_lower *c) /* max(p, q) + log(1 + exp(-|p - 
     return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0));
 }
 
-static cynf_tensor_id negated(cynf_lower *c, cynf_tensor_id truth) { return unary(c, truth, CYNF_ACT_AFFINE, -1, 1); }
-
 static cynf_tensor_id compare(cynf_lower *c)
 {
     const char *name = class_name(c);
@@ -265,30 +263,62 @@ static cynf_tensor_id compare(cynf_lower *c)
     if (!strcmp(name, "Less"))
         return cynf_greater(c, q, p);
     if (!strcmp(name, "GreaterEqual"))
-        return negated(c, cynf_greater(c, q, p));
+        return binary(c, CYNF_ELT_GREATER_EQUAL, p, q);
     if (!strcmp(name, "LessEqual"))
-        return negated(c, cynf_greater(c, p, q));
-    const cynf_tensor_id differ = cynf_nonzero(c, binary(c, CYNF_ELT_SUB, p, q));
-    return !strcmp(name, "Equal") ? negated(c, differ) : differ;
+        return binary(c, CYNF_ELT_GREATER_EQUAL, q, p);
+    const cynf_tensor_id equal = binary(c, CYNF_ELT_EQUAL, p, q);
+    return !strcmp(name, "Equal") ? equal : cynf_not(c, equal);
 }
 
 static cynf_tensor_id logical(cynf_lower *c)
 {
     const char *name = class_name(c);
     if (!strcmp(name, "LogicalNot"))
-        return negated(c, cynf_nonzero(c, operand(c, 0, "x")));
+        return binary(c, CYNF_ELT_EQUAL, operand(c, 0, "x"), cynf_g_scalar(c->g, 0));
     const cynf_tensor_id p = cynf_nonzero(c, operand(c, 0, "x1")), q = cynf_nonzero(c, operand(c, 1, "x2"));
     if (!strcmp(name, "LogicalXor"))
         return cynf_nonzero(c, binary(c, CYNF_ELT_SUB, p, q));
     return binary(c, !strcmp(name, "LogicalAnd") ? CYNF_ELT_MUL : CYNF_ELT_MAX, p, q);
 }
 
-/* Both branches are computed: what is not taken must be finite. */
 static cynf_tensor_id where(cynf_lower *c)
 {
-    const cynf_tensor_id yes = cynf_nonzero(c, operand(c, 0, "condition"));
-    const cynf_tensor_id rest = binary(c, CYNF_ELT_MUL, negated(c, yes), operand(c, 2, "x2"));
-    return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MUL, yes, operand(c, 1, "x1")), rest);
+    const cynf_tensor_id yes = operand(c, 0, "condition"), x1 = operand(c, 1, "x1");
+    return cynf_g_select(c->g, yes, x1, operand(c, 2, "x2"));
+}
+
+static cynf_tensor_id is_number(cynf_lower *c) /* Isnan, Isinf, Isfinite */
+{
+    const char *name = class_name(c);
+    const cynf_tensor_id x = operand(c, 0, "x"), size = unary(c, x, CYNF_ACT_ABS, 0, 0), inf = cynf_g_scalar(c->g, INFINITY);
+    if (!strcmp(name, "Isnan"))
+        return cynf_not(c, binary(c, CYNF_ELT_EQUAL, x, x));
+    return binary(c, !strcmp(name, "Isinf") ? CYNF_ELT_EQUAL : CYNF_ELT_GREATER, inf, size);
+}
+
+static cynf_tensor_id arctan2(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_ATAN2); }
+static cynf_tensor_id arctan(cynf_lower *c) { return binary(c, CYNF_ELT_ATAN2, operand(c, 0, "x"), cynf_g_scalar(c->g, 1)); }
+static cynf_tensor_id mod(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_MOD); }
+
+static cynf_tensor_id arcsin(cynf_lower *c) /* Arcsin, Arccos: the angle of (sqrt((1 + x) (1 - x)), x) or of its mirror image */
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), other = binary(c, CYNF_ELT_MUL, unary(c, x, CYNF_ACT_AFFINE, 1, 1), unary(c, x, CYNF_ACT_AFFINE, -1, 1));
+    const cynf_tensor_id root = unary(c, other, CYNF_ACT_SQRT, 0, 0);
+    return strcmp(class_name(c), "Arcsin") ? binary(c, CYNF_ELT_ATAN2, root, x) : binary(c, CYNF_ELT_ATAN2, x, root);
+}
+
+static cynf_tensor_id arctanh(cynf_lower *c) /* sign(x) log(1 + 2 |x| / (1 - |x|)) / 2 */
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), size = unary(c, x, CYNF_ACT_ABS, 0, 0);
+    const cynf_tensor_id ratio = binary(c, CYNF_ELT_DIV, unary(c, size, CYNF_ACT_AFFINE, 2, 0), unary(c, size, CYNF_ACT_AFFINE, -1, 1));
+    return unary(c, signed_of(c, x, unary(c, ratio, CYNF_ACT_LOG1P, 0, 0)), CYNF_ACT_AFFINE, 0.5f, 0);
+}
+
+static cynf_tensor_id arccosh(cynf_lower *c) /* log(1 + t + sqrt(t (t + 2))), t = x - 1 */
+{
+    const cynf_tensor_id t = unary(c, operand(c, 0, "x"), CYNF_ACT_AFFINE, 1, -1);
+    const cynf_tensor_id root = unary(c, binary(c, CYNF_ELT_MUL, t, unary(c, t, CYNF_ACT_AFFINE, 1, 2)), CYNF_ACT_SQRT, 0, 0);
+    return unary(c, binary(c, CYNF_ELT_ADD, t, root), CYNF_ACT_LOG1P, 0, 0);
 }
 
 static cynf_tensor_id constant_like(cynf_lower *c) /* ZerosLike, OnesLike */
@@ -356,7 +386,7 @@ static cynf_tensor_id arg(cynf_lower *c)
     const cynf_tensor_id most = cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, 1u << axis, true), countdown = cynf_g_const(c->g, &s, NULL);
     for (int32_t i = 0; countdown >= 0 && i < n; i++)
         c->g->t[countdown].data[i] = (float)(n - i);
-    const cynf_tensor_id equal = negated(c, unary(c, binary(c, CYNF_ELT_SUB, most, x), CYNF_ACT_SIGN, 0, 0));
+    const cynf_tensor_id equal = binary(c, CYNF_ELT_EQUAL, most, x);
     const cynf_tensor_id best = cynf_g_reduce(c->g, binary(c, CYNF_ELT_MUL, equal, countdown), CYNF_REDUCE_MAX, 1u << axis, keepdims(c));
     return unary(c, best, CYNF_ACT_AFFINE, -1, (float)n);
 }
@@ -417,6 +447,11 @@ static int32_t mirrored(int32_t i, int32_t size, int32_t before)
 {
     const int32_t k = modulo(i - before, 2 * size);
     return k < size ? k : 2 * size - 1 - k;
+}
+
+cynf_tensor_id cynf_pad_mirrored(cynf_lower *c, cynf_tensor_id x, int axis, int32_t before, int32_t after, bool repeat_ends)
+{
+    return before || after ? map_along(c, x, axis, (int64_t)cynf_shape_of(c, x).d[axis] + before + after, repeat_ends ? mirrored : reflected, before) : x;
 }
 
 static cynf_tensor_id flip(cynf_lower *c)
@@ -484,12 +519,11 @@ static cynf_tensor_id pad(cynf_lower *c)
     }
     if (mode && !strcmp(mode, "constant"))
         return cynf_g_pad(c->g, x, before, after, cJSON_IsNumber(value) ? (float)value->valuedouble : 0);
-    index_fn *f = mode && !strcmp(mode, "reflect") ? reflected : mode && !strcmp(mode, "symmetric") ? mirrored : NULL;
-    if (!f)
+    const bool symmetric = mode && !strcmp(mode, "symmetric");
+    if (!mode || (!symmetric && strcmp(mode, "reflect")))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mode \"%s\" is not supported", mode ? mode : "?");
     for (int i = 0; i < s.rank; i++)
-        if (before[i] || after[i])
-            x = map_along(c, x, i, (int64_t)s.d[i] + before[i] + after[i], f, before[i]);
+        x = cynf_pad_mirrored(c, x, i, before[i], after[i], symmetric);
     return x;
 }
 
@@ -789,7 +823,9 @@ const cynf_layer_class cynf_layers_ops[] = {
     OP("FloorDivide", floor_divide) OP("Power", power) OP("Logaddexp", logaddexp) OP("Greater", compare) OP("GreaterEqual", compare) OP("Less", compare)
     OP("LessEqual", compare) OP("Equal", compare) OP("NotEqual", compare) OP("LogicalAnd", logical) OP("LogicalOr", logical) OP("LogicalXor", logical)
     OP("LogicalNot", logical)
-    OP_AS("Where", where, "element by element", "eltwise", "computes both branches: the one that is not taken must be finite")
+    OP_AS("Where", where, "element by element", "eltwise")
+    OP("Isnan", is_number) OP("Isinf", is_number) OP("Isfinite", is_number) OP("Arctan", arctan) OP("Arctan2", arctan2) OP("Arcsin", arcsin) OP("Arccos", arcsin)
+    OP("Arctanh", arctanh) OP("Arccosh", arccosh) OP("Mod", mod)
     OP_AS("ZerosLike", constant_like, "element by element", "eltwise")
     OP("OnesLike", constant_like)
     OP_AS("Sum", reduction, "axis, keepdims", "reduce, eltwise")

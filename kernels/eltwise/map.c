@@ -27,8 +27,8 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     double n = 1;
     for (int i = 0; i < nd.rank; i++)
         n *= nd.dims[i];
-    const double vectors = n / cols * CYNF_CEIL_DIV(cols, t.v), pow = g->kind == CYNF_ELT_POW ? 60.0 * t.v : 0;
-    const double compute = cynf_vector_seconds(m, isa, vectors * (2 + eltwise_map_inputs(g->kind) + cynf_act_ops(g->e.act) + pow));
+    const double vectors = n / cols * CYNF_CEIL_DIV(cols, t.v), slow = g->kind == CYNF_ELT_POW ? 60.0 * t.v : g->kind == CYNF_ELT_MOD ? 20.0 * t.v : g->kind == CYNF_ELT_ATAN2 ? 40 : 0;
+    const double compute = cynf_vector_seconds(m, isa, vectors * (2 + eltwise_map_inputs(g->kind) + cynf_act_ops(g->e.act) + slow));
     const double memory = cynf_stream_seconds(m, 4 * n * (1 + eltwise_map_inputs(g->kind)));
     return 1e-7 + (compute > memory ? compute : memory);
 }

@@ -11,6 +11,7 @@
 
 #include "kernels/act.h"
 #include "kernels/eltwise/map_layout.h"
+#include "kernels/eltwise/angle.h"
 #include "kernels/eltwise/pow.h"
 
 /** Elements of an operand of another stride that are gathered at a time. */
@@ -28,6 +29,12 @@ static CYNF_INLINE vf eltwise_combine(const int kind, vf p, vf q, vf r)
     case CYNF_ELT_POW: return vf_pow(p, q);
     case CYNF_ELT_PRELU: return vf_sel(vf_gt(p, vf_zero()), p, vf_mul(p, q));
     case CYNF_ELT_MULADD: return vf_fma(p, q, r);
+    case CYNF_ELT_SELECT: return vf_sel(vf_eq(p, vf_zero()), r, q);
+    case CYNF_ELT_GREATER: return vf_sel(vf_gt(p, q), vf_set1(1), vf_zero());
+    case CYNF_ELT_GREATER_EQUAL: return vf_sel(vf_ge(p, q), vf_set1(1), vf_zero());
+    case CYNF_ELT_EQUAL: return vf_sel(vf_eq(p, q), vf_set1(1), vf_zero());
+    case CYNF_ELT_MOD: return vf_mod(p, q);
+    case CYNF_ELT_ATAN2: return vf_atan2(p, q);
     default: return p;
     }
 }
@@ -103,7 +110,13 @@ static CYNF_INLINE void eltwise_map(const cynf_eltwise *g, cynf_tile t, int stag
         case CYNF_ELT_MIN: eltwise_rows(CYNF_ELT_MIN, &g->e, &nd, &walk, a); break;
         case CYNF_ELT_POW: eltwise_rows(CYNF_ELT_POW, &g->e, &nd, &walk, a); break;
         case CYNF_ELT_PRELU: eltwise_rows(CYNF_ELT_PRELU, &g->e, &nd, &walk, a); break;
-        default: eltwise_rows(CYNF_ELT_MULADD, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_MULADD: eltwise_rows(CYNF_ELT_MULADD, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_SELECT: eltwise_rows(CYNF_ELT_SELECT, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_GREATER: eltwise_rows(CYNF_ELT_GREATER, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_GREATER_EQUAL: eltwise_rows(CYNF_ELT_GREATER_EQUAL, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_EQUAL: eltwise_rows(CYNF_ELT_EQUAL, &g->e, &nd, &walk, a); break;
+        case CYNF_ELT_MOD: eltwise_rows(CYNF_ELT_MOD, &g->e, &nd, &walk, a); break;
+        default: eltwise_rows(CYNF_ELT_ATAN2, &g->e, &nd, &walk, a); break;
         }
 }
 

@@ -8,7 +8,7 @@
 /** Operands that a kind reads. */
 static CYNF_INLINE int eltwise_map_inputs(int kind)
 {
-    return kind == CYNF_ELT_UNARY ? 1 : kind == CYNF_ELT_MULADD ? 3 : 2;
+    return kind == CYNF_ELT_UNARY ? 1 : kind == CYNF_ELT_MULADD || kind == CYNF_ELT_SELECT ? 3 : 2;
 }
 
 /** Operand 0 is y, 1.. are p, q, r. */

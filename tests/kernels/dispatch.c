@@ -36,6 +36,7 @@ static const char *const problems[] = {
     "copy rank=2 dims[0]=20 dims[1]=30 xs[0]=1 xs[1]=20 ys[0]=30 ys[1]=1",
     "resample outer=1 in=5 out=9 inner=8 taps=2 x_os=40 y_os=72 x_rs=8 y_rs=8",
     "lookup n=5 rows=9 len=20 x_s=1 y_rs=20",
+    "hash n=20 inputs=1 bins=7",
     "rnn kind=3 n=1 t=4 h=20 sequences=1 x_ns=320 x_ts=80 y_ns=80 y_ts=20 e.act=10 re.act=9",
 };
 

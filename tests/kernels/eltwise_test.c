@@ -46,9 +46,16 @@ static void fix_input(const void *geometry, int input, test_rng *r, float *x, si
 {
     const cynf_eltwise *g = geometry;
     (void)input;
-    if (g->kind == CYNF_ELT_POW || test_one_in(r, 3))
+    const bool crossing = g->kind == CYNF_ELT_SELECT || g->kind >= CYNF_ELT_GREATER; /* equal operands, zeros */
+    if (g->kind == CYNF_ELT_POW || crossing || test_one_in(r, 3))
         for (size_t i = 0; i < n; i++)
-            x[i] = test_one_in(r, 8) ? rintf(4 * x[i]) : x[i] * 10;
+            x[i] = test_one_in(r, crossing ? 2 : 8) ? rintf(4 * x[i]) : x[i] * 10;
+}
+
+/* Selections are exact. */
+static bool exact(int kind)
+{
+    return kind == CYNF_ELT_UNARY || kind == CYNF_ELT_MAX || kind == CYNF_ELT_MIN || (kind >= CYNF_ELT_SELECT && kind <= CYNF_ELT_EQUAL);
 }
 
 static void oracle(const void *geometry, const cynf_weights *w, const float *const *x, test_expect *e)
@@ -76,14 +83,18 @@ static void oracle(const void *geometry, const cynf_weights *w, const float *con
         case CYNF_ELT_POW: y = pow(p, q); break;
         case CYNF_ELT_PRELU: y = p > 0 ? p : p * q; break;
         case CYNF_ELT_MULADD: y = p * q + r; break;
+        case CYNF_ELT_SELECT: y = p != 0 ? q : r; break;
+        case CYNF_ELT_GREATER: y = p > q; break;
+        case CYNF_ELT_GREATER_EQUAL: y = p >= q; break;
+        case CYNF_ELT_EQUAL: y = p == q; break;
+        case CYNF_ELT_MOD: y = fmod(p, q) != 0 && (fmod(p, q) < 0) != (q < 0) ? fmod(p, q) + q : fmod(p, q); break;
+        case CYNF_ELT_ATAN2: y = atan2(p, q); break;
         case CYNF_ELT_COUNT: break;
         }
-        /* Selections are exact. */
-        const bool exact = g->kind == CYNF_ELT_UNARY || g->kind == CYNF_ELT_MAX || g->kind == CYNF_ELT_MIN;
         e->acc[at] = y;
-        e->scale[at] = exact ? 0 : g->kind == CYNF_ELT_MULADD ? fabs(p * q) + fabs(r) : fabs(y);
+        e->scale[at] = exact(g->kind) ? 0 : g->kind == CYNF_ELT_MULADD ? fabs(p * q) + fabs(r) : fabs(y);
     } while (test_next(g->rank, g->dims, idx));
-    if (g->kind == CYNF_ELT_UNARY || g->kind == CYNF_ELT_MAX || g->kind == CYNF_ELT_MIN)
+    if (exact(g->kind))
         e->terms = 0;
 }
 
