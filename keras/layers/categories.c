@@ -132,7 +132,7 @@ static cynf_tensor_id hashing(cynf_lower *c)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "mask_value is no number");
     cynf_tensor_id y = cynf_g_hash(c->g, cynf_expand(c, x, cynf_shape_of(c, x).rank), salt ? CYNF_HASH_SIP : CYNF_HASH_FARM, bins - apart, key);
     if (apart) {
-        const cynf_tensor_id masked = cynf_g_binary(c->g, CYNF_ELT_EQUAL, x, cynf_g_scalar(c->g, (float)mask->valuedouble));
+        const cynf_tensor_id masked = cynf_g_binary(c->g, CYNF_ELT_EQUAL, c->in[0], cynf_g_scalar(c->g, (float)mask->valuedouble));
         y = cynf_g_select(c->g, masked, cynf_g_scalar(c->g, 0), cynf_g_unary(c->g, y, CYNF_ACT_AFFINE, 1, 1, 0));
     }
     return encode(c, y, mode_of(c, "int"), bins, CYNF_NO_TENSOR);
@@ -162,8 +162,8 @@ const cynf_layer_class cynf_layers_categories[] = {
     {"IntegerLookup", integer_lookup, CYNF_ONE_INPUT,
         "output_mode int, one_hot, multi_hot, count; vocabulary in the config, mask_token, num_oov_indices 0 and 1", "eltwise, reduce, fc", "numbers up to 2^24; tf_idf, invert, pad_to_max_tokens are refused"},
     {"Hashing", hashing, CYNF_ONE_INPUT,
-        "whole numbers: FarmHash, with salt SipHash; mask_value, output_mode int, one_hot, multi_hot, count", "hash, eltwise", "numbers up to 2^24; strings are refused"},
+        "whole numbers: FarmHash, with salt SipHash; mask_value, output_mode int, one_hot, multi_hot, count", "hash, eltwise, reduce", "numbers up to 2^24; strings are refused"},
     {"HashedCrossing", hashed_crossing, CYNF_MANY_INPUTS,
-        "whole numbers; output_mode int, one_hot", "copy, hash, eltwise", "numbers up to 2^24; strings are refused"},
+        "whole numbers; output_mode int, one_hot", "copy, hash", "numbers up to 2^24; strings are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

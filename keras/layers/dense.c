@@ -76,7 +76,7 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_dense[] = {
     {"Dense", dense, CYNF_ONE_INPUT,
-        "any rank, LoRA, int8", "fc", "int8: as whole numbers in single precision"},
+        "any rank, LoRA, int8", "fc, reduce", "int8: as whole numbers in single precision"},
     {"EinsumDense", einsum_dense, CYNF_ONE_INPUT,
         "equations of two operands with distinct axes, ellipses, bias_axes, LoRA", "fc", "other equations are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},

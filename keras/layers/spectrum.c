@@ -140,6 +140,6 @@ const cynf_layer_class cynf_layers_spectrum[] = {
     {"STFTSpectrogram", stft, CYNF_ONE_INPUT,
         "mode log, magnitude, psd, real, imag, angle, stft; padding, window, scaling, periodic, expand_dims, data_format", "conv2d, eltwise"},
     {"MelSpectrogram", mel_spectrogram, CYNF_ONE_INPUT,
-        "window hann, hamming or none, mag_exp, power_to_db, top_db, frequencies", "conv2d, fc, eltwise", "fft_length up to 8192; top_db goes by the loudest of the batch"},
+        "window hann, hamming or none, mag_exp, power_to_db, top_db, frequencies", "conv2d, fc, reduce, resample, eltwise", "fft_length up to 8192; top_db goes by the loudest of the batch"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -39,7 +39,7 @@ static cynf_tensor_id pipeline(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_wrapper[] = {
     {"TimeDistributed", time_distributed, CYNF_ONE_INPUT,
-        "around one supported layer", "those of the layer inside"},
+        "around one supported layer or a model of one input and one output", "those of the layer inside"},
     {"SpectralNormalization", spectral_normalization, CYNF_ONE_INPUT,
         "around one supported layer", "those of the layer inside", "the stored kernel is the normalised one"},
     {"Pipeline", pipeline, CYNF_ONE_INPUT,

@@ -24,6 +24,12 @@ def sequential(shape, *layers):
     return keras.Sequential([L.Input(shape), *layers])
 
 
+def hashing():
+    i = L.Input((5,))
+    x = L.Rescaling(3)(i)
+    return keras.Model(i, [L.Hashing(9, mask_value=0)(x), L.Hashing(6, salt=[3, 9], output_mode='count')(x)])
+
+
 def residual():
     x = i = L.Input((12, 12, 3))
     x = L.Activation('relu')(L.BatchNormalization()(L.Conv2D(16, 3, padding='same', use_bias=False)(x)))
@@ -89,7 +95,7 @@ def stateful_conv_lstm():
 
 def operations():
     a, b = L.Input((4, 6)), L.Input((4, 6))
-    x = keras.ops.where(a > b, a * 2.0, keras.ops.flip(b, -1))
+    x = keras.ops.where(a > b, a * 2.0, keras.ops.flip(keras.ops.where(b > 0, keras.ops.log(b), b), -1))
     y = keras.ops.matmul(x, keras.ops.transpose(b, (0, 2, 1)))
     return keras.Model([a, b], [y, keras.ops.max(x[:, 1:, ::2], axis=1), keras.ops.argmax(a, axis=-1), keras.ops.std(b, axis=(1, 2))])
 
@@ -126,6 +132,10 @@ CASES = {
     'conv_lstm': lambda: sequential((3, 6, 5, 2), L.ConvLSTM2D(3, 3, strides=2, padding='same', return_sequences=True)),
     'resizing': lambda: sequential((7, 9, 2), L.Resizing(5, 13, interpolation='bicubic'), L.Resizing(4, 4, antialias=True, crop_to_aspect_ratio=True), L.CenterCrop(3, 2)),
     'categories': lambda: sequential((5,), L.Discretization([-0.5, 0.0, 1.0]), L.CategoryEncoding(4, output_mode='count')),
+    'hashing': hashing,
+    'contrast': lambda: sequential((13, 18, 2), L.Rescaling(40, offset=120), L.ContrastLimitedAdaptiveHistogramEqualization(clip_limit=2.0, tile_grid_size=(3, 4)), L.AutoContrast()),
+    'mel': lambda: sequential((600,), L.MelSpectrogram(128, 40, 100, 'hamming', 8000, 9, mag_exp=1.5, top_db=20)),
+    'time_distributed_model': lambda: sequential((4, 6, 6, 2), L.TimeDistributed(sequential((6, 6, 2), L.Conv2D(3, 3), L.BatchNormalization(), L.Flatten(), L.Dense(4)))),
     'transformer': transformer,
     'recurrent': recurrent,
     'stateful': stateful,

@@ -22,11 +22,11 @@ static struct {
 
 static int classes, failed, models;
 
-static const char *const operation[] = {"conv2d", "dwconv2d", "fc", "gemm", "pool", "eltwise", "reduce", "softmax", "copy", "resample", "lookup", "rnn"};
+static const char *const operation[] = {"conv2d", "dwconv2d", "fc", "gemm", "pool", "eltwise", "reduce", "softmax", "copy", "resample", "lookup", "rnn", "hash"};
 enum { OPERATIONS = sizeof operation / sizeof *operation };
 
 /* Index in operation, or -1. Activations and layouts call those of help without saying so. */
-static const int of_node[CYNF_N_COUNT] = {[CYNF_N_CONV2D] = 0, [CYNF_N_DWCONV2D] = 1, [CYNF_N_FC] = 2, [CYNF_N_GEMM] = 3, [CYNF_N_POOL] = 4, [CYNF_N_ELTWISE] = 5,
+static const int of_node[CYNF_N_COUNT] = {[CYNF_N_HASH] = 12, [CYNF_N_CONV2D] = 0, [CYNF_N_DWCONV2D] = 1, [CYNF_N_FC] = 2, [CYNF_N_GEMM] = 3, [CYNF_N_POOL] = 4, [CYNF_N_ELTWISE] = 5,
     [CYNF_N_REDUCE] = 6, [CYNF_N_SOFTMAX] = 7, [CYNF_N_TRANSPOSE] = 8, [CYNF_N_RESHAPE] = -1, [CYNF_N_SLICE] = 8, [CYNF_N_CONCAT] = 8, [CYNF_N_PAD] = 8,
     [CYNF_N_REPEAT] = 8, [CYNF_N_RESAMPLE] = 9, [CYNF_N_LOOKUP] = 10, [CYNF_N_RNN] = 11};
 static const unsigned help = 1u << 5 | 1u << 7 | 1u << 8;
