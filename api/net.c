@@ -39,7 +39,8 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
     if (net) {
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
-        const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes};
+        const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
+            .input_shapes = o->input_shapes};
         if (cynf_has_math(o->math)) {
             s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         } else {

@@ -23,6 +23,8 @@ typedef struct loader {
     cynf_weight_map *weights;
     cynf_graph *g;
     cynf_lower proto;      /* what all layers share */
+    cynf_shape *named;     /* of each input, from o->input_shapes; rank 0: none */
+    int32_t named_batch;   /* its batch, or 0 */
     int32_t calls;
     int64_t parameters;    /* of all layers so far */
     int32_t batch;         /* that the file fixes and that has to be kept, or 0 */
@@ -60,6 +62,51 @@ static cynf_dtype input_dtype(cynf_graph *g, const cJSON *v)
     return CYNF_F32;
 }
 
+static const char *input_name(const cynf_keras_model *m, int32_t i)
+{
+    return m->in[i].key ? m->in[i].key : m->in[i].layer < 0 ? "input" : m->layer[m->in[i].layer].name;
+}
+
+/* One text of o->input_shapes, "name=1,64,64,3"; a single input needs no name. */
+static bool named_shape(loader *l, const char *text, char *message, size_t cap)
+{
+    const cynf_keras_model *m = l->model;
+    const char *equals = strrchr(text, '='), *at = equals ? equals + 1 : text;
+    const size_t length = equals ? (size_t)(equals - text) : 0;
+    int32_t i = 0;
+    while (i < m->n_in && (equals ? strlen(input_name(m, i)) != length || memcmp(input_name(m, i), text, length) : m->n_in > 1))
+        i++;
+    if (i == m->n_in) {
+        size_t n = (size_t)snprintf(message, cap, "input shape \"%s\": no input has this name; the inputs are", text);
+        for (i = 0; i < m->n_in && n < cap; i++)
+            n += (size_t)snprintf(message + n, cap - n, "%s \"%s\"", i ? "," : "", input_name(m, i));
+        return false;
+    }
+    cynf_shape s = {0};
+    bool ok = true;
+    for (char *end; ok && at; at = *end ? end + 1 : NULL) {
+        const long v = strtol(at, &end, 10);
+        ok = end > at && v >= 1 && v <= 1 << 30 && s.rank < CYNF_MAX_DIMS && (!*end || *end == ',');
+        if (ok)
+            s.d[s.rank++] = (int32_t)v;
+    }
+    if (!ok) {
+        snprintf(message, cap, "input shape \"%s\": expected a name and whole numbers, the batch first: name=1,64,64,3", text);
+        return false;
+    }
+    const int32_t batch = l->named_batch ? l->named_batch : l->o->batch;
+    if (l->named[i].rank || (batch > 0 && batch != s.d[0])) {
+        if (l->named[i].rank)
+            snprintf(message, cap, "input shape \"%s\": this input's shape is given twice", text);
+        else
+            snprintf(message, cap, "input shape \"%s\": its batch is %d, elsewhere %d was given", text, s.d[0], batch);
+        return false;
+    }
+    l->named[i] = s;
+    l->named_batch = s.d[0];
+    return true;
+}
+
 static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
 {
     cynf_shape s = {0};
@@ -68,7 +115,12 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
         cynf_graph_fail(l->g, CYNF_EFORMAT, "input %d has no shape: expected a batch_shape of 1 to %d dimensions in the config", i, CYNF_MAX_DIMS);
         return s;
     }
-    const int32_t *given = i < l->o->n_shapes ? l->o->shapes[i] : NULL;
+    const cynf_shape *named = &l->named[i];
+    if (named->rank && named->rank != n) {
+        cynf_graph_fail(l->g, CYNF_EINVAL, "a shape of %d sizes was given for input \"%s\", whose shape in the file has %d", named->rank, input_name(l->model, i), n);
+        return s;
+    }
+    const int32_t *given = named->rank ? named->d : i < l->o->n_shapes ? l->o->shapes[i] : NULL;
     const cJSON *e;
     cJSON_ArrayForEach(e, list) {
         const int at = s.rank++;
@@ -77,11 +129,14 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
         else if (cJSON_IsNull(e) && given && given[at] > 0)
             s.d[at] = given[at];
         else if (cJSON_IsNull(e))
-            cynf_graph_fail(l->g, CYNF_ESHAPE, "dimension %d of its input shape is open (null); give its size, or save the model with a fixed input shape", at);
+            cynf_graph_fail(l->g, CYNF_ESHAPE, "dimension %d of its input shape is open (null); give all sizes, as in --input-shape %s=1,64,64,3 (input_shapes from C and "
+                "Python), or save the model with a fixed input shape", at, input_name(l->model, i));
         else if (!cJSON_IsNumber(e))
             cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is not a number", at);
         else if (!(e->valuedouble >= 1 && e->valuedouble <= 1 << 30) || e->valuedouble != floor(e->valuedouble))
             cynf_graph_fail(l->g, CYNF_EFORMAT, "dimension %d of its input shape is %g, expected a whole number from 1 to %d", at, e->valuedouble, 1 << 30);
+        else if (named->rank && named->d[at] != (int32_t)e->valuedouble)
+            cynf_graph_fail(l->g, CYNF_EINVAL, "dimension %d of input \"%s\" was given as %d, the file says %g", at, input_name(l->model, i), named->d[at], e->valuedouble);
         else
             s.d[at] = (int32_t)e->valuedouble;
     }
@@ -356,7 +411,7 @@ static void lower_top(loader *l, const cynf_keras_model *m)
         g->cur_name = at < 0 ? m->name : m->layer[at].name;
         g->cur_class = at < 0 ? "Sequential" : m->layer[at].klass;
         const cynf_shape s = input_shape(l, i, cynf_keras_input_shape(m, i, &dtype));
-        in[i] = cynf_g_input(g, &s, input_dtype(g, dtype), m->in[i].key ? m->in[i].key : at < 0 ? "input" : m->layer[at].name);
+        in[i] = cynf_g_input(g, &s, input_dtype(g, dtype), input_name(m, i));
     }
     g->cur_name = g->cur_class = NULL;
     if (!g->status && lower_model(l, m, &w, "", false))
@@ -447,7 +502,10 @@ static cynf_status lower(loader *l)
 {
     if (!l->g)
         return CYNF_ENOMEM;
-    l->g->batch = l->batch ? l->batch : l->o->batch > 0 ? l->o->batch : 1;
+    const int32_t asked = l->named_batch ? l->named_batch : l->o->batch;
+    l->g->batch = l->batch ? l->batch : asked > 0 ? asked : 1;
+    if (l->batch && l->named_batch && l->batch != l->named_batch)
+        cynf_graph_fail(l->g, CYNF_EINVAL, "an input shape was given with a batch of %d; the file fixes %d, on which its layers depend", l->named_batch, l->batch);
     l->g->batch_mixed = l->batch > 0;
     l->proto = (cynf_lower){.g = l->g, .file = l->weights, .model = wrapped_model, .loader = l};
     l->calls = 0;
@@ -464,6 +522,10 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     char message[1024] = "";
     snprintf(text, cap, "%s: out of memory", path);
     cynf_status s = l.g ? read_parts(&l, path, message, sizeof message, text, cap) : CYNF_ENOMEM;
+    if (!s && !(l.named = calloc((size_t)l.model->n_in + 1, sizeof *l.named)))
+        s = CYNF_ENOMEM;
+    for (const char *const *t = l.o->input_shapes; !s && t && *t; t++)
+        s = named_shape(&l, *t, message, sizeof message) ? CYNF_OK : CYNF_EINVAL;
     if (!s) {
         /* A batch that the file fixes matters only where layers mix its samples, or hold its size. */
         const int32_t fixed = fixed_batch(l.model);
@@ -494,5 +556,6 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     cynf_file_free(&l.file);
     cJSON_Delete(l.json);
     free(l.arch);
+    free(l.named);
     return s;
 }

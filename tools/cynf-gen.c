@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
     {"weights", 'w', "FILE", 0, "weights that go with an architecture-only model", 0},
     {"plan", 'p', "FILE", 0, "plan of cynf-tune (JSON or bound); without it the cost model decides", 0},
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
+    TOOL_INPUT_SHAPE_OPTION,
     {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
     {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
     {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
@@ -33,8 +34,9 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *weights, *plan, *isa, *kernel;
-    int32_t batch, threads;
+    const char *model, *plan, *isa, *kernel, *shapes[TOOL_MAX_SHAPES];
+    int32_t threads;
+    cynf_load_options load;
     cynf_gen_options gen;
 } arguments;
 
@@ -43,9 +45,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     arguments *a = state->input;
     switch (key) {
     case 'm': a->model = arg; break;
-    case 'w': a->weights = arg; break;
+    case 'w': a->load.weights = arg; break;
+    case 's': tool_input_shape(state, a->shapes, arg); break;
     case 'p': a->plan = arg; break;
-    case 'b': a->batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
+    case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
     case 'n': a->gen.name = arg; break;
     case 'o': a->gen.out = arg; break;
@@ -140,18 +143,19 @@ static void show_writing(void *ctx, double fraction, const char *what) { show(ct
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
-    arguments a = {.batch = 1, .threads = 1};
+    arguments a = {.threads = 1};
     char why[2048] = "";
     tool_init();
     char *command = command_line(argc, argv);
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     a.gen.command = command;
+    a.load.input_shapes = a.shapes;
     if (a.isa)
         allow_isa(a.isa);
 
     work w = {.nodes = 1};
     cynf_progress_begin(&w.bar, stderr);
-    cynf_graph *g = tool_load(a.model, a.weights, a.batch, CYNF_MATH_POLY);
+    cynf_graph *g = tool_load(a.model, &a.load, CYNF_MATH_POLY);
     w.nodes = g->n_node;
     show(&w, LOADED, "loaded");
     cynf_build_options build = {.threads = a.threads, .force = a.kernel};

@@ -15,6 +15,7 @@ static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "Keras model (.h5, .keras), or a .json architecture", 0},
     {"weights", 'w', "FILE", 0, "weights that go with a .json architecture", 0},
     {"batch", 'b', "N", 0, "samples per call (default 1)", 0},
+    TOOL_INPUT_SHAPE_OPTION,
     {"threads", 't', "N", 0, "threads that the arena is planned for (default 1)", 0},
     {"json", 'j', NULL, 0, "print JSON", 0},
     {"layers", 'l', NULL, 0, "print what is supported (docs/layers.md), and nothing else", 0},
@@ -22,7 +23,7 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model;
+    const char *model, *shapes[TOOL_MAX_SHAPES];
     cynf_load_options load;
     int threads;
     bool json;
@@ -39,6 +40,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->model = arg;
         return 0;
     case 'w': a->load.weights = arg; return 0;
+    case 's': tool_input_shape(state, a->shapes, arg); return 0;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;
     case 't': a->threads = (int)tool_integer(state, "--threads", arg, 1, 1024); return 0;
     case 'j': a->json = true; return 0;
@@ -149,6 +151,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     cJSON *r = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(r, "layers");
+    a.load.input_shapes = a.shapes;
     a.load.layer = add_layer;
     a.load.layer_ctx = layers;
     cynf_graph *g = NULL;

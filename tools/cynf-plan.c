@@ -20,13 +20,15 @@ static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "race: the model", 0},
     {"weights", 'w', "FILE", 0, "race: weights that go with an architecture-only model", 0},
     {"batch", 'b', "N", 0, "race: samples per run (default 1)", 0},
+    TOOL_INPUT_SHAPE_OPTION,
     {"threads", 't', "N", 0, "race: threads of a run (default 1)", 0},
     {0},
 };
 
 typedef struct arguments {
-    const char *command, *out, *model, *weights;
-    int32_t batch, threads;
+    const char *command, *out, *model, *shapes[TOOL_MAX_SHAPES];
+    int32_t threads;
+    cynf_load_options load;
     char **file;
     int n;
 } arguments;
@@ -42,8 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'o': a->out = arg; break;
     case 'm': a->model = arg; break;
-    case 'w': a->weights = arg; break;
-    case 'b': a->batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
+    case 'w': a->load.weights = arg; break;
+    case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
     case ARGP_KEY_ARG:
         if (!a->command)
@@ -89,7 +92,7 @@ static void put(const char *text, FILE *out)
 
 static int race(const arguments *a, FILE *out)
 {
-    cynf_graph *g = tool_load(a->model, a->weights, a->batch, CYNF_MATH_POLY);
+    cynf_graph *g = tool_load(a->model, &a->load, CYNF_MATH_POLY);
     cynf_entrant e[32] = {{0}};
     for (int i = 0; i < a->n; i++) {
         cynf_build_options o = {.threads = a->threads};
@@ -131,11 +134,12 @@ static int race(const arguments *a, FILE *out)
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, "COMMAND FILE...", doc, NULL, NULL, NULL};
-    arguments a = {.batch = 1, .threads = 1, .file = calloc((size_t)argc + 1, sizeof(char *))};
+    arguments a = {.threads = 1, .file = calloc((size_t)argc + 1, sizeof(char *))};
     tool_init();
     if (!a.file)
         tool_fail(TOOL_BAD_INPUT, "out of memory");
     argp_parse(&argp, argc, argv, 0, NULL, &a);
+    a.load.input_shapes = a.shapes;
 
     int status = TOOL_OK;
     tool_output out;

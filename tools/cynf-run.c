@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
     {"plan", 'p', "FILE", 0, "plan of cynf-tune; without it the cost model decides", 0},
     {"input", 'i', "A.npy [B.npy ...]", 0, "one array an input, in the model's order; the first dimension is the samples", 0},
     {"out", 'o', "Y.npy [Z.npy ...]", 0, "one array an output", 0},
+    {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open (default: those of the input's file); once for each input", 0},
     {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
@@ -27,7 +28,8 @@ static const struct argp_option options[] = {
 typedef struct arguments {
     const char *model, *weights, *plan;
     const char *input[MAX_PORTS], *output[MAX_PORTS];
-    int n_input, n_output, threads, repeat;
+    const char *shapes[MAX_PORTS + 1];
+    int n_input, n_output, n_shapes, threads, repeat;
     bool profile, to_output;
     cynf_math math;
 } arguments;
@@ -63,6 +65,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->to_output = true;
         add(state, a->output, &a->n_output, text);
         break;
+    case 's': add(state, a->shapes, &a->n_shapes, text); break;
     case 't': a->threads = number(state, text); break;
     case 'f':
         a->math = strcmp(text, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF;
@@ -174,10 +177,10 @@ int main(int argc, char **argv)
             shapes[i][k] = x[i].dim[k] < INT32_MAX ? (int32_t)x[i].dim[k] : 0;
     }
     /* Sizes that the file leaves open are the input's. */
-    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math};
+    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes};
     if (cynf_net_load(&net, a.model, &o, why, sizeof why))
         return fail(why);
-    if (cynf_net_batch_fixed(net) && a.n_input && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {
+    if (cynf_net_batch_fixed(net) && a.n_input && !a.n_shapes && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {
         /* Samples influence each other: one run over all of them, unless the file fixes their number. */
         cynf_net_free(&net);
         o.batch = shapes[0][0];

@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
     {"weights", 'w', "FILE", 0, "weights that go with an architecture-only model", 0},
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
+    TOOL_INPUT_SHAPE_OPTION,
     {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
     {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
     {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
@@ -32,8 +33,8 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *weights, *out;
-    int32_t batch;
+    const char *model, *out, *shapes[TOOL_MAX_SHAPES];
+    cynf_load_options load;
     bool verbose;
     cynf_math math;
     cynf_tune_options tune;
@@ -67,8 +68,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     arguments *a = state->input;
     switch (key) {
     case 'm': a->model = arg; break;
-    case 'w': a->weights = arg; break;
-    case 'b': a->batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
+    case 'w': a->load.weights = arg; break;
+    case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 'o': a->out = arg; break;
     case 't': a->tune.threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
     case OPT_EFFORT:
@@ -108,11 +110,12 @@ static void show(void *ctx, double fraction, const char *what) { cynf_progress_s
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
-    arguments a = {.batch = 1, .tune = cynf_tune_default_options()};
+    arguments a = {.tune = cynf_tune_default_options()};
     tool_init();
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
-    cynf_graph *g = tool_load(a.model, a.weights, a.batch, a.math);
+    a.load.input_shapes = a.shapes;
+    cynf_graph *g = tool_load(a.model, &a.load, a.math);
     tool_output_check(a.out); /* a killed tuning leaves no temporary behind */
     cynf_progress bar;
     cynf_progress_begin(&bar, stderr);

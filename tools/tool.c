@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cynf-config.h"
-#include "keras/load.h"
 #include "tool.h"
 
 const char *argp_program_version = "cynfrence " CYNF_VERSION;
@@ -46,11 +45,21 @@ void tool_fail(int status, const char *format, ...)
     exit(status);
 }
 
-cynf_graph *tool_load(const char *model, const char *weights, int32_t batch, cynf_math math)
+void tool_input_shape(const struct argp_state *state, const char **list, const char *text)
+{
+    int n = 0;
+    while (list[n])
+        n++;
+    if (n + 1 == TOOL_MAX_SHAPES)
+        argp_error(state, "--input-shape: more than %d", n);
+    list[n] = text;
+}
+
+cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_math math)
 {
     char why[1024] = "";
     cynf_graph *g;
-    if (cynf_keras_load(&g, model, &(cynf_load_options){.batch = batch, .weights = weights}, why, sizeof why))
+    if (cynf_keras_load(&g, model, load, why, sizeof why))
         tool_fail(TOOL_BAD_INPUT, "%s", why);
     g->math = math;
     const cynf_status s = cynf_graph_optimise(g);

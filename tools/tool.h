@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "graph/graph.h"
+#include "keras/load.h"
 
 enum { TOOL_OK = 0, TOOL_BAD_INPUT = 1, TOOL_BAD_USAGE = 2 };
 
@@ -15,8 +15,12 @@ enum { TOOL_OK = 0, TOOL_BAD_INPUT = 1, TOOL_BAD_USAGE = 2 };
 void tool_init(void);
 /** "cynf-x: text" on stderr, then exit(status). */
 void tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-/** The model's graph, optimised; exits with a message when it cannot be had. weights may be NULL. */
-cynf_graph *tool_load(const char *model, const char *weights, int32_t batch, cynf_math math);
+/** The model's graph, optimised; exits with a message when it cannot be had. */
+cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_math math);
+/** The option --input-shape of every tool that loads a model, and its collection: NULL-terminated, for cynf_load_options. */
+#define TOOL_INPUT_SHAPE_OPTION {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open; once for each input", 0}
+#define TOOL_MAX_SHAPES 64
+void tool_input_shape(const struct argp_state *state, const char **list, const char *text);
 /** Whole number in [least, most], or bad usage that names the option. */
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);
 /** Number in [least, most]. */

@@ -45,7 +45,9 @@ typedef struct cynf_net_options {
     const int32_t (*shapes)[8];
     int32_t n_shapes;
     cynf_math math;      /**< of exp, tanh, erf ... in a runner; CYNF_EUNSUPPORTED where cynf_has_math() says no; generated models have the polynomials */
-    void *reserved[2];   /**< 0 */
+    /** The same in words, NULL-terminated: "name=1,64,64,3", batch first. A name, rank or size that is not the file's is an error (CYNF_EINVAL). NULL: none. */
+    const char *const *input_shapes;
+    void *reserved[1];   /**< 0 */
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

@@ -31,6 +31,7 @@ cdef extern from "cynf/cynf.h":
         const int32_t (*shapes)[8]
         int32_t n_shapes
         int math
+        const char *const *input_shapes
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -173,8 +174,10 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=1, shapes=(), math='poly'):
-        """shapes: one tuple an input, batch first, for sizes that the file leaves open."""
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=()):
+        """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"."""
+        cdef const char *texts[MAX_PORTS + 1]
+        cdef list kept = [t.encode() for t in named]
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
         cdef int32_t sizes[MAX_PORTS][8]
@@ -192,6 +195,12 @@ cdef class Net:
                     sizes[i][k] = given[k] if k < len(given) else 0
             o.shapes = <const int32_t (*)[8]>sizes
             o.n_shapes = len(shapes)
+        if len(kept) > MAX_PORTS:
+            raise ValueError(f'at most {MAX_PORTS} input shapes')
+        memset(texts, 0, sizeof(texts))
+        for i, t in enumerate(kept):
+            texts[i] = t
+        o.input_shapes = texts
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))
         if s:
             fail(s, message)

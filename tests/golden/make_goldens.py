@@ -77,6 +77,12 @@ def recurrent():
     return keras.Model(i, [y, h, c, z])
 
 
+def open_sizes():
+    i = L.Input((None, None, 3), name='image')
+    x = L.UpSampling2D(2)(L.Conv2D(6, 3, strides=2, padding='same', activation='relu')(i))
+    return keras.Model(i, [L.Conv2D(4, 1)(x), L.Dense(3)(L.GlobalAveragePooling2D()(x))])
+
+
 def stateful():
     i = L.Input(batch_shape=(2, 4, 3))
     x = L.Bidirectional(L.LSTM(4, stateful=True, return_sequences=True))(i)
@@ -138,6 +144,7 @@ CASES = {
     'time_distributed_model': lambda: sequential((4, 6, 6, 2), L.TimeDistributed(sequential((6, 6, 2), L.Conv2D(3, 3), L.BatchNormalization(), L.Flatten(), L.Dense(4)))),
     'transformer': transformer,
     'recurrent': recurrent,
+    'open_sizes': open_sizes,
     'stateful': stateful,
     'stateful_conv_lstm': stateful_conv_lstm,
     'operations': operations,
@@ -179,7 +186,7 @@ def main():
         randomise(model, rng)
         calls = []
         for _ in range(3 if any(getattr(l, 'stateful', False) for l in model._flatten_layers(include_self=False)) else 1):
-            xs = [rng.standard_normal((2,) + tuple(i.shape[1:])).astype('f4') for i in model.inputs]
+            xs = [rng.standard_normal((2,) + tuple(d or 10 + k for k, d in enumerate(i.shape[1:]))).astype('f4') for i in model.inputs]
             ys = model(xs if len(xs) > 1 else xs[0], training=False)
             calls.append((xs, [np.asarray(y, 'f4') for y in (ys if isinstance(ys, (list, tuple)) else [ys])]))
         model.save(os.path.join(HERE, name + '.h5'))

@@ -153,6 +153,21 @@ class State(unittest.TestCase):
         self.assertIsNone(cynf.compile(DIGITS + '.h5').state)
 
 
+class OpenSizes(unittest.TestCase):
+    def test_given_or_with_the_first_call(self):
+        path = os.path.join(GOLDENS, 'open_sizes.h5')
+        with h5py.File(path, 'r') as f:
+            x, y = f['golden/input_0'][()], f['golden/output_0'][()]
+        for m in (cynf.compile(path), cynf.compile(path, input_shapes={'image': (None,) + x.shape[1:]}), cynf.compile(path, input_shapes={'image': x.shape})):
+            np.testing.assert_allclose(m(x)[0], y, rtol=1e-4, atol=1e-5)
+        self.assertEqual(m.inputs[0].shape, x.shape[1:])
+        for shape, words in (((1, 9, 9), '3 sizes'), ((1, 9, 9, 4), 'given as 4')):
+            with self.assertRaisesRegex(cynf.Error, words):
+                cynf.compile(path, input_shapes={'image': shape})
+        with self.assertRaisesRegex(cynf.Error, 'inputs are "image"'):
+            cynf.compile(path, input_shapes={'x': (1, 9, 9, 3)})
+
+
 class Refusals(unittest.TestCase):
     def test_missing_file(self):
         with self.assertRaisesRegex(cynf.Error, 'nowhere.h5'):
