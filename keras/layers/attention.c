@@ -76,10 +76,20 @@ static cynf_tensor_id attend(cynf_lower *c, cynf_tensor_id (*scores)(cynf_lower 
     const int32_t n = c->call ? c->call->n_positional : c->n_in;
     if (n < 2 || n > 3)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected [query, value] or [query, value, key]", n);
-    const cynf_tensor_id q = c->in[0], v = c->in[1], k = c->in[n - 1];
-    const cynf_shape qs = cynf_shape_of(c, q), ks = cynf_shape_of(c, k), vs = cynf_shape_of(c, v);
+    cynf_tensor_id q = c->in[0], v = c->in[1], k = c->in[n - 1];
+    cynf_shape qs = cynf_shape_of(c, q), ks = cynf_shape_of(c, k), vs = cynf_shape_of(c, v);
+    const bool samples = qs.rank == 2 && ks.rank == 2 && vs.rank == 2 && c->mask[0] < 0 && c->mask[1] < 0; /* they attend to each other */
+    if (samples) {
+        c->g->batch_mixed = true;
+        q = cynf_expand(c, q, 0);
+        v = cynf_expand(c, v, 0);
+        k = cynf_expand(c, k, 0);
+        qs = cynf_shape_of(c, q);
+        ks = cynf_shape_of(c, k);
+        vs = cynf_shape_of(c, v);
+    }
     if (qs.rank != 3 || ks.rank != 3 || vs.rank != 3)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "inputs of rank %d, %d and %d; only 3 dimensions each are supported", qs.rank, vs.rank, ks.rank);
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "inputs of rank %d, %d and %d; only 3 dimensions each, or 2 without masks, are supported", qs.rank, vs.rank, ks.rank);
     const cJSON *masks = cynf_call_arg(c, 1, "mask");
     const int32_t given[2] = {cynf_call_tensor(c, cJSON_GetArrayItem(masks, 0)), cynf_call_tensor(c, cJSON_GetArrayItem(masks, 1))};
     const cynf_tensor_id q_mask = masks ? given[0] < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given[0]]) : c->mask[0];
@@ -88,6 +98,10 @@ static cynf_tensor_id attend(cynf_lower *c, cynf_tensor_id (*scores)(cynf_lower 
     const cynf_tensor_id near = reach(c, qs.d[1], ks.d[1], causal, 0);
     const cynf_tensor_id p = masked_softmax(c, scores(c, q, k), both(c, v_mask < 0 ? v_mask : cynf_expand(c, v_mask, 1), near));
     const cynf_tensor_id y = cynf_g_gemm(c->g, p, v);
+    if (samples) {
+        cynf_set_output(c, 1, cynf_g_reshape(c->g, p, &(cynf_shape){2, {qs.d[1], ks.d[1]}}));
+        return cynf_g_reshape(c->g, y, &(cynf_shape){2, {qs.d[1], vs.d[2]}});
+    }
     cynf_set_output(c, 1, p);
     *c->out_mask = q_mask;
     return q_mask < 0 ? y : cynf_g_binary(c->g, CYNF_ELT_MUL, y, cynf_expand(c, q_mask, 2));

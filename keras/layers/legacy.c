@@ -68,8 +68,8 @@ static cynf_tensor_id locally_connected(cynf_lower *c, int n)
     if (!cynf_image_in(c, n, &im) || !cynf_cfg_ints(c, "kernel_size", n, k + 2 - n, 1, CYNF_REQUIRED) || !cynf_cfg_ints(c, "strides", n, st + 2 - n, 1, 1))
         return CYNF_NO_TENSOR;
     const cynf_shape s = cynf_shape_of(c, im.x);
-    if (im.first || cynf_cfg_padding(c, false) != CYNF_PAD_VALID || cynf_cfg_int(c, "implementation", 1, 1) != 1 || (int64_t)k[0] * k[1] > 4096)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only channels_last, padding valid, implementation 1 and kernels of at most 4096 positions are supported");
+    if (cynf_cfg_padding(c, false) != CYNF_PAD_VALID || cynf_cfg_int(c, "implementation", 1, 1) != 1 || (int64_t)k[0] * k[1] > 4096)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only padding valid, implementation 1 and kernels of at most 4096 positions are supported");
     for (int i = 0; i < 2; i++)
         if ((out[i] = cynf_conv_length(s.d[1 + i], k[i], st[i], 1, CYNF_PAD_VALID, &before)) < 1)
             return cynf_graph_fail(c->g, CYNF_EFORMAT, "the kernel (size %d) is larger than its input of shape size %d; no output is left", k[i], s.d[1 + i]);
@@ -78,7 +78,12 @@ static cynf_tensor_id locally_connected(cynf_lower *c, int n)
     for (int32_t t = 0; t < taps; t++)
         tap[t] = cynf_g_slice(c->g, im.x, (const int32_t[CYNF_MAX_DIMS]){0, t / k[1], t % k[1]}, size, step);
     const cynf_tensor_id rows = cynf_g_reshape(c->g, cynf_concat_all(c, tap, taps, 3), &(cynf_shape){3, {s.d[0], places, taps * s.d[3]}});
-    const cynf_tensor_id w = cynf_layer_weight(c, "kernel", &(cynf_shape){3, {places, taps * s.d[3], filters}});
+    const cynf_shape ws = {3, {places, taps * s.d[3], filters}};
+    cynf_tensor_id w = cynf_layer_weight(c, "kernel", &ws);
+    if (im.first) { /* windows lie channel by channel */
+        w = cynf_g_reshape(c->g, w, &(cynf_shape){4, {places, s.d[3], taps, filters}});
+        w = cynf_g_reshape(c->g, cynf_g_transpose(c->g, w, (const int32_t[]){0, 2, 1, 3}), &ws);
+    }
     const cynf_tensor_id y = cynf_g_transpose(c->g, cynf_g_gemm(c->g, cynf_g_transpose(c->g, rows, (const int32_t[]){1, 0, 2}), w), (const int32_t[]){1, 0, 2});
     cynf_tensor_id z = cynf_g_reshape(c->g, y, &(cynf_shape){4, {s.d[0], out[0], out[1], filters}});
     if (cynf_cfg_bool(c, "use_bias", true)) {
@@ -101,7 +106,7 @@ const cynf_layer_class cynf_layers_legacy[] = {
     {"SReLU", s_relu, CYNF_ONE_INPUT,
         "Keras 1: shared_axes", "eltwise"},
     {"LocallyConnected1D", locally_connected1d, CYNF_ONE_INPUT,
-        "channels_last, padding valid, implementation 1, at most 4096 positions", "gemm", "other options are refused"},
+        "data_format, padding valid, implementation 1, at most 4096 positions", "gemm", "other options are refused"},
     {"LocallyConnected2D", locally_connected2d, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

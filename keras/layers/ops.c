@@ -809,6 +809,36 @@ static cynf_tensor_id tf_function(cynf_lower *c)
 }
 
 #define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
+/* TensorFlowOpLayer: one operation of TensorFlow 2.0 to 2.3, with its constant operands by number. */
+static cynf_tensor_id tf_operation(cynf_lower *c)
+{
+    static const struct {
+        const char *name;
+        cynf_elt_kind kind;
+    } pairs[] = {{"AddV2", CYNF_ELT_ADD}, {"Add", CYNF_ELT_ADD}, {"Sub", CYNF_ELT_SUB}, {"Mul", CYNF_ELT_MUL}, {"RealDiv", CYNF_ELT_DIV}, {"Maximum", CYNF_ELT_MAX},
+        {"Minimum", CYNF_ELT_MIN}, {"Pow", CYNF_ELT_POW}};
+    const cJSON *constants = cynf_cfg(c, "constants"), *node = cynf_cfg(c, "node_def");
+    const char *op = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(node, "op"));
+    const cJSON *k[2] = {cJSON_GetObjectItemCaseSensitive(constants, "0"), cJSON_GetObjectItemCaseSensitive(constants, "1")};
+    if (op && !strcmp(op, "Reshape") && cJSON_IsArray(k[1]) && cJSON_GetArraySize(k[1]) <= CYNF_MAX_DIMS) {
+        cynf_shape s = {0};
+        for (const cJSON *e = k[1]->child; e; e = e->next)
+            s.d[s.rank++] = cJSON_IsNumber(e) && e->valuedouble >= -1 && e->valuedouble < 1 << 30 ? (int32_t)e->valuedouble : 0;
+        if (s.rank && s.d[0] == -1) /* the batch */
+            s.d[0] = cynf_shape_of(c, c->in[0]).d[0];
+        return cynf_g_reshape(c->g, c->in[0], &s);
+    }
+    for (size_t i = 0; op && c->n_in + !!k[0] + !!k[1] == 2 && i < sizeof pairs / sizeof *pairs; i++)
+        if (!strcmp(pairs[i].name, op)) {
+            const cynf_tensor_id p = k[0] ? cynf_operand(c, k[0]) : c->in[0];
+            return binary(c, pairs[i].kind, p, k[1] ? cynf_operand(c, k[1]) : c->in[!k[0]]);
+        }
+    for (size_t i = 0; op && c->n_in == 1 && !cJSON_GetArraySize(constants) && i < sizeof simples / sizeof *simples; i++)
+        if (!strcmp(simples[i].name, op) && !simples[i].key)
+            return unary(c, c->in[0], simples[i].act, simples[i].a, simples[i].b);
+    return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the operation %s of TensorFlow is not supported; use a layer of Keras", op ? op : "?");
+}
+
 #define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 #define SIMPLE_OP(name) OP(name, simple)
 const cynf_layer_class cynf_layers_ops[] = {
@@ -852,6 +882,7 @@ const cynf_layer_class cynf_layers_ops[] = {
     OP_AS("DepthToSpace", depth_to_space, "block_size", "copy", "channels_last")
     OP_AS("TFOpLambda", tf_function, "functions of TensorFlow in models of Keras 2: element by element, reductions, shapes, softmax", "eltwise, reduce, copy")
     OP_AS("SlicingOpLambda", tf_function, "numbers, slices, ellipses, new axes", "copy")
+    OP_AS("TensorFlowOpLayer", tf_operation, "Reshape, and functions of one or two operands element by element", "eltwise")
     OP_AS("Matmul", matmul, "equal ranks of at least 2", "gemm")
     OP_AS("Einsum", einsum, "two operands, ellipses", "gemm")
     OP_AS("OneHot", one_hot, "num_classes", "eltwise", "the last axis")
