@@ -374,12 +374,13 @@ static void find_in_group(cynf_weight_map *w, int32_t first, int32_t n, const ch
     if (w->no_memory || (!total && !list))
         return;
     if (!list || list->n != total) {
+        if (list)
+            join(have, list, NULL, 0), join(want, NULL, e, n);
         for (int32_t i = 0; i < n; i++)
             if (!list)
                 problem(w, e + i, "its weights are missing or of another model: the file has no group %s with weight_names", group);
             else
-                problem(w, e + i, "group %s lists %d weights (%s), expected %d (%s)", group, list->n, join(have, list, NULL, 0), total,
-                    join(want, NULL, e, n));
+                problem(w, e + i, "group %s lists %d weights (%s), expected %d (%s)", group, list->n, have, total, want);
         return;
     }
     int32_t next_early = 0, next_late = early;

@@ -120,6 +120,8 @@ static cynf_window window(const cynf_conv *v, int32_t groups)
 cynf_tensor_id cynf_conv_kernel2d(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b)
 {
     const cynf_tensor_id w = cynf_conv_kernel(c, v, names, a, b, false);
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     return cynf_g_reshape(c->g, cynf_g_transpose(c->g, w, (const int32_t[]){1, 2, 0, 3, 4}), &(cynf_shape){4, {v->k[1], v->k[2], v->k[0] * a, b}});
 }
 
