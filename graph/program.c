@@ -407,8 +407,7 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
     return b.status;
 }
 
-/* What the steps of a node call, where it is not fused. */
-static cynf_op called(cynf_node_op op)
+cynf_op cynf_node_operation(cynf_node_op op)
 {
     switch (op) {
     case CYNF_N_CONV2D: return CYNF_OP_CONV2D;
@@ -444,7 +443,7 @@ cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
         find_pairs(&b);
         for (int j = 0; j < g->n_node; j++)
             if (!g->node[j].dead)
-                set |= 1u << called(g->node[j].op) | (b.pair[j] >= 0 ? 1u << CYNF_OP_SEPCONV2D : 0);
+                set |= 1u << cynf_node_operation(g->node[j].op) | (b.pair[j] >= 0 ? 1u << CYNF_OP_SEPCONV2D : 0);
         /* cynf_build_steps() copies what is no layer's own output. */
         for (int i = 0; i < g->n_out; i++) {
             bool copied = g->t[g->out[i].t].producer < 0;

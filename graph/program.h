@@ -69,6 +69,8 @@ typedef struct cynf_program {
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
 void cynf_program_free(cynf_program **p);
+/** What the steps of a node call, where it is not fused. */
+cynf_op cynf_node_operation(cynf_node_op op);
 /** The operations, 1 << cynf_op each, that programs of g may call, whatever the machine, the layouts and the fusions. */
 cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -341,7 +342,9 @@ static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool z
     const pid_t pid = fork();
     if (!pid) {
         confine(fd, ends[1], file_bytes, budget, seconds);
-        cynf_file_child(fd, file_bytes, zip, budget, ends[1]);
+        /* Private and writable: nothing writes, but a library that did by mistake could not reach the file. */
+        void *image = mmap(NULL, file_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+        cynf_file_child(image, file_bytes, zip, budget, ends[1]);
         _exit(0);
     }
     close(ends[1]);

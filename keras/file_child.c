@@ -504,13 +504,11 @@ static void read_zip(child *c, const void *image, size_t bytes)
     free(weights);
 }
 
-void cynf_file_child(int fd, size_t file_bytes, bool zip, int64_t budget, int out)
+void cynf_file_child(void *image, size_t file_bytes, bool zip, int64_t budget, int out)
 {
     child c = {.out = fdopen(out, "w"), .budget = budget, .file_bytes = (int64_t)file_bytes, .what = ""};
     if (!c.out)
         return;
-    /* Private and writable: nothing writes, but a library that did by mistake could not reach the file. */
-    void *image = mmap(NULL, file_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (image == MAP_FAILED)
         fail(&c, CYNF_ENOMEM, "no memory to map the file's %zu bytes", file_bytes);
     else if (zip)
@@ -519,5 +517,5 @@ void cynf_file_child(int fd, size_t file_bytes, bool zip, int64_t budget, int ou
         read_hdf5(&c, image, file_bytes, false);
     if (!c.failed)
         put(&c, &(cynf_record){.kind = CYNF_RECORD_END}, "", "", 0);
-    fflush(c.out);
+    fclose(c.out);
 }

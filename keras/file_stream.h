@@ -39,7 +39,10 @@ typedef struct cynf_stream {
  */
 cynf_status cynf_file_parse(cynf_file *f, const cynf_stream *s, int64_t budget, char *text, size_t cap);
 
-/** The child: reads the file open at fd (file_bytes long, a zip archive or HDF5), writes the records to out. Its caller then ends the process. */
-void cynf_file_child(int fd, size_t file_bytes, bool zip, int64_t budget, int out);
+/**
+ * The child: reads the file mapped at image (a zip archive or HDF5; MAP_FAILED: it could not be), writes the records to out and closes it. Its caller
+ * then ends the process: libhdf5 is left as it is, with the image in use.
+ */
+void cynf_file_child(void *image, size_t file_bytes, bool zip, int64_t budget, int out);
 
 #endif

@@ -193,7 +193,7 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
     cynf_graph *g = c->g;
     c->klass = cynf_layer_find(klass);
     if (!c->klass)
-        cynf_graph_fail(g, CYNF_EUNSUPPORTED, "this layer class is not supported; replace the layer by supported ones of Keras (see docs/layers.md)");
+        cynf_layer_refuse(c, klass, c->json);
     else if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_positional);
     else if (call->extra && c->klass->arity != CYNF_ANY_CALL)

@@ -62,7 +62,7 @@ goldens() # MASK FOLDER...
 setup() { [ -f "$1/build.ninja" ] || meson setup "$@"; }
 
 step 'install packages' tools/packages.sh gcc g++ libc6-dev make meson ninja-build pkg-config libhdf5-dev libcjson-dev libzip-dev libsleef-dev libcpu-features-dev check \
-    libbenchmark-dev python3 python3-dev python3-venv binutils || exit 1
+    graphviz libbenchmark-dev python3 python3-dev python3-venv binutils || exit 1
 step 'configure (gcc)' setup "$out/gcc" "$here" || exit 1
 step 'build (gcc)' ninja -C "$out/gcc" || exit 1
 step 'kernels, units, generated models' meson_test "$out/gcc"
@@ -103,6 +103,7 @@ if [ -n "$full" ]; then
         done
     fi
     step 'sanitizers' tests/sanitize.sh "$shared"
+    step 'fuzzers, 10 s each' tests/fuzz.sh 10
 fi
 
 if [ -n "$full" ] && [ -d "$shared/goldens" ]; then

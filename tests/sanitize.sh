@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tests/sanitize.sh [SHARED [SECONDS]]: hostile input under AddressSanitizer and UBSan: unit tests of the readers, every malformed file through the
-# tools, a fuzzer on what the reading process sends (clang only). SHARED is the folder of the corpora, SECONDS the fuzzer's time.
+# tests/sanitize.sh [SHARED]: hostile input under AddressSanitizer and UBSan: unit tests of the readers, every malformed file through the
+# tools, damaged models. SHARED is the folder of the corpora.
 # libhdf5 is not ours: a report counts if the innermost frame outside libc and the sanitizer is in this tree.
 set -eu
 src=$(cd "$(dirname "$0")/.." && pwd)
-shared=${1:-$src/../shared} seconds=${2:-30}
+shared=${1:-$src/../shared}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export CYNF_SHARED="$shared"
@@ -56,22 +56,4 @@ corpus=$src/tests/golden/data
 (unset ASAN_OPTIONS; cd "$src" && "$work/build/tests/mutate" -j 2 -n 30 "$corpus") > "$work/mutate.log" 2>&1 || { tail -60 "$work/mutate.log"; failed=1; }
 tail -2 "$work/mutate.log" | sed 's/^\([0-9]* passed\)/damaged models: \1/'
 
-if command -v clang > /dev/null; then
-    cd "$src"
-    flags="-std=c11 -D_GNU_SOURCE -O1 -g -I. -Iinclude $(pkg-config --cflags hdf5 libzip libcjson)" libs="$(pkg-config --libs hdf5 libzip libcjson) -lm"
-    # shellcheck disable=SC2086
-    clang $flags -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all tests/fuzz/load_fuzz.c keras/*.c keras/layers/*.c graph/graph.c graph/build.c \
-        graph/location.c kernels/status.c $libs -Wl,--wrap=cynf_file_read -o "$work/load-fuzz"
-    # shellcheck disable=SC2086
-    cc $flags tests/fuzz/seeds.c keras/file_child.c $libs -o "$work/seeds"
-    mkdir "$work/seed" "$work/corpus"
-    find "$shared/goldens/h5" "$shared/goldens/v3" -size -40k \( -name '*.h5' -o -name '*.keras' \) ! -name '*.golden.h5' 2> /dev/null \
-        | xargs -r "$work/seeds" "$work/seed"
-    unset ASAN_OPTIONS UBSAN_OPTIONS
-    "$work/load-fuzz" -max_total_time="$seconds" -max_len=40000 -timeout=10 -rss_limit_mb=2000 -artifact_prefix="$work/" "$work/corpus" "$work/seed" \
-        > "$work/fuzz.log" 2>&1 || { tail -40 "$work/fuzz.log"; failed=1; }
-    tail -1 "$work/fuzz.log"
-else
-    echo "SKIPPED: fuzzer, no clang"
-fi
 exit $failed

@@ -8,6 +8,7 @@
 
 #include "graph/program.h"
 #include "keras/load.h"
+#include "graph_dot.h"
 #include "layer_table.h"
 #include "tool.h"
 
@@ -18,6 +19,7 @@ static const struct argp_option options[] = {
     TOOL_INPUT_SHAPE_OPTION,
     {"threads", 't', "N", 0, "threads that the arena is planned for (default 1)", 0},
     {"json", 'j', NULL, 0, "print JSON", 0},
+    {"graph", 'g', "OUT", 0, "draw the network before and after the passes: .svg, .png, .pdf (these by Graphviz) or .dot", 0},
     {"layers", 'l', NULL, 0, "print what is supported (docs/layers.md), and nothing else", 0},
     {0},
 };
@@ -27,6 +29,7 @@ typedef struct arguments {
     cynf_load_options load;
     int threads;
     bool json;
+    const char *graph;
 } arguments;
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -44,6 +47,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;
     case 't': a->threads = (int)tool_integer(state, "--threads", arg, 1, 1024); return 0;
     case 'j': a->json = true; return 0;
+    case 'g':
+        if (!graph_dot_format(arg))
+            argp_error(state, "--graph: expected a file of type .svg, .png, .pdf or .dot, found \"%s\"", arg);
+        a->graph = arg;
+        return 0;
     case 'l': layer_table_print(stdout); exit(TOOL_OK);
     case ARGP_KEY_END:
         if (!a->model)
@@ -163,7 +171,10 @@ int main(int argc, char **argv)
         cJSON_AddStringToObject(r, "name", g->name ? g->name : "");
         cJSON_AddItemToObject(r, "inputs", ports_json(g, g->in, g->n_in));
         cJSON_AddItemToObject(r, "outputs", ports_json(g, g->out, g->n_out));
+        graph_dot *drawing = a.graph ? graph_dot_before(g) : NULL;
         s = cynf_graph_optimise(g);
+        if (!s && drawing)
+            graph_dot_write(drawing, g, a.graph);
         if (s)
             snprintf(text, sizeof text, "%s: %s", a.model, g->error);
         else

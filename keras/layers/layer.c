@@ -494,6 +494,19 @@ const cynf_layer_class *cynf_layer_find(const char *name)
     return NULL;
 }
 
+cynf_tensor_id cynf_layer_refuse(cynf_lower *c, const char *klass, const cJSON *json)
+{
+    static const char way[] = "say the same with layers or keras.ops functions that are supported (cynf-info --layers), and save the model again";
+    /* Keras 3 says where a class comes from: {"module": "my.layers", "registered_name": "my>Scale"}; what is its own has "keras.layers" and null. */
+    const char *module = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "module"));
+    const char *registered = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "registered_name"));
+    if (!strcmp(klass, "Lambda"))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "a Lambda holds Python code, which is not run; %s", way);
+    if (module ? strncmp(module, "keras.", 6) != 0 : registered != NULL)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s is a custom layer: its Python code is not in the file; %s", klass, way);
+    return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the layer class %s is not supported; if it is a custom one, its Python code is not in the file; %s", klass, way);
+}
+
 bool cynf_layer_keeps_mask(const char *klass)
 {
     static const char *const keep[] = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax", "BatchNormalization", "BatchNormalizationV1",
@@ -515,6 +528,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     if (x >= 0 && k && k->arity != CYNF_ANY_CALL && !cynf_shape_of(c, x).rank)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%s inside it is called with a scalar, expected samples", name);
+    if (name && !k)
+        return cynf_layer_refuse(c, name, json);
     if (!k || k->arity == CYNF_MANY_INPUTS || !cJSON_IsObject(config))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
     const cynf_tensor_id no_mask = CYNF_NO_TENSOR;

@@ -60,6 +60,8 @@ const cynf_layer_family *cynf_layer_families(void);
 
 /** The class of that name, NULL when it is not supported. */
 const cynf_layer_class *cynf_layer_find(const char *name);
+/** Why there is no such class, and the way out: Lambda, a custom layer, or one of Keras that is not supported. */
+cynf_tensor_id cynf_layer_refuse(cynf_lower *c, const char *klass, const cJSON *json);
 /** Whether layers of that class hand their input's mask on. */
 bool cynf_layer_keeps_mask(const char *klass);
 /** Runs the layer described by json ({"class_name", "config"}) inside the call c, on x: wrappers, activations given as layers. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "graph/program.h"
 #include "keras/layers/layer.h"
 #include "keras/load.h"
 #include "layer_table.h"
@@ -22,14 +23,8 @@ static struct {
 
 static int classes, failed, models;
 
-static const char *const operation[] = {"conv2d", "dwconv2d", "fc", "gemm", "pool", "eltwise", "reduce", "softmax", "copy", "resample", "lookup", "rnn", "hash"};
-enum { OPERATIONS = sizeof operation / sizeof *operation };
-
-/* Index in operation, or -1. Activations and layouts call those of help without saying so. */
-static const int of_node[CYNF_N_COUNT] = {[CYNF_N_HASH] = 12, [CYNF_N_CONV2D] = 0, [CYNF_N_DWCONV2D] = 1, [CYNF_N_FC] = 2, [CYNF_N_GEMM] = 3, [CYNF_N_POOL] = 4, [CYNF_N_ELTWISE] = 5,
-    [CYNF_N_REDUCE] = 6, [CYNF_N_SOFTMAX] = 7, [CYNF_N_TRANSPOSE] = 8, [CYNF_N_RESHAPE] = -1, [CYNF_N_SLICE] = 8, [CYNF_N_CONCAT] = 8, [CYNF_N_PAD] = 8,
-    [CYNF_N_REPEAT] = 8, [CYNF_N_RESAMPLE] = 9, [CYNF_N_LOOKUP] = 10, [CYNF_N_RNN] = 11};
-static const unsigned help = 1u << 5 | 1u << 7 | 1u << 8;
+/* Activations and layouts call these without saying so. */
+static const unsigned help = 1u << CYNF_OP_ELTWISE | 1u << CYNF_OP_SOFTMAX | 1u << CYNF_OP_COPY;
 
 static void list_classes(void)
 {
@@ -70,8 +65,8 @@ static int load(const char *path, const struct stat *st, int type, struct FTW *f
     models++;
     for (int32_t i = 0; i < g->n_node; i++)
         for (int c = 0; c < classes; c++)
-            if (of_node[g->node[i].op] >= 0 && g->node[i].klass && !strcmp(g->node[i].klass, seen[c].class->name))
-                seen[c].called |= 1u << of_node[g->node[i].op];
+            if (g->node[i].op != CYNF_N_RESHAPE && g->node[i].klass && !strcmp(g->node[i].klass, seen[c].class->name))
+                seen[c].called |= 1u << cynf_node_operation(g->node[i].op);
     cynf_graph_free(&g);
     return 0;
 }
@@ -80,10 +75,10 @@ static void check_operations(bool all)
 {
     for (int c = 0; c < classes; c++) {
         const char *list = seen[c].words->kernels;
-        for (int i = 0; i < OPERATIONS && list && !strstr(list, "inside"); i++) {
-            const bool called = seen[c].called >> i & 1, named = names(list, operation[i]);
+        for (int i = 0; i < CYNF_OP_COUNT && list && !strstr(list, "inside"); i++) {
+            const bool called = seen[c].called >> i & 1, named = names(list, cynf_op_name((cynf_op)i));
             if (called && !named && !(help >> i & 1)) {
-                printf("%s calls %s; its line in keras/layers/ names %s\n", seen[c].class->name, operation[i], list);
+                printf("%s calls %s; its line in keras/layers/ names %s\n", seen[c].class->name, cynf_op_name((cynf_op)i), list);
                 failed++;
             }
             if (all && seen[c].class == seen[c].words && seen[c].called && named) {
@@ -91,7 +86,7 @@ static void check_operations(bool all)
                 for (int k = c; k < classes && seen[k].words == seen[c].words; k++)
                     any |= seen[k].called;
                 if (!(any >> i & 1)) {
-                    printf("no model's %s calls %s, which its line in keras/layers/ names\n", seen[c].class->name, operation[i]);
+                    printf("no model's %s calls %s, which its line in keras/layers/ names\n", seen[c].class->name, cynf_op_name((cynf_op)i));
                     failed++;
                 }
             }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * libFuzzer target: what the reading child hands over (file_stream.h), through the parent's parser, config, weights and lowering.
- * Seeds are such streams: load-fuzz-seeds FOLDER MODEL... writes those of real models.
  */
 #include <stdlib.h>
 #include <string.h>
