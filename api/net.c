@@ -40,7 +40,7 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
-            .input_shapes = o->input_shapes};
+            .input_shapes = o->input_shapes, .stream = o->stream};
         if (cynf_has_math(o->math)) {
             s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         } else {
@@ -87,6 +87,7 @@ const cynf_model_port *cynf_net_input(const cynf_net *net, int i) { return &net-
 const cynf_model_port *cynf_net_output(const cynf_net *net, int i) { return &net->out[i]; }
 int32_t cynf_net_batch(const cynf_net *net) { return net->graph->batch; }
 int cynf_net_batch_fixed(const cynf_net *net) { return net->graph->batch_mixed; }
+int32_t cynf_net_output_skip(const cynf_net *net, int i) { return net->graph->out[i].skip; }
 size_t cynf_net_state_floats(const cynf_net *net) { return cynf_graph_state_elems(net->graph); }
 
 cynf_status cynf_net_mask(char *message, size_t message_bytes)

@@ -60,7 +60,10 @@ static void describe_port(cynf_gen *g, const side *s, int32_t i)
     cynf_text *t = &g->key[CYNF_KEY_PORTS];
     cynf_text_add(t, " * %s %d  ", s->word, i);
     cynf_text_comment(t, name_of(p));
-    cynf_text_add(t, "  %s %s\n", dtype_names[p->dtype], cynf_shape_text(shape, text, sizeof text));
+    cynf_text_add(t, "  %s %s", dtype_names[p->dtype], cynf_shape_text(shape, text, sizeof text));
+    if (p->skip)
+        cynf_text_add(t, "; its first %d steps after a reset come before the sequence's first", p->skip);
+    cynf_text_add(t, "\n");
 
     t = &g->key[CYNF_KEY_CONSTANTS];
     cynf_text_add(t, "#define %s_%s_%d_NAME ", g->upper, s->capitals, i);

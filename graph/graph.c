@@ -152,7 +152,7 @@ cynf_tensor_id cynf_g_input(cynf_graph *g, const cynf_shape *s, cynf_dtype dtype
     if (!p)
         return cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
     g->in = p;
-    p[g->n_in++] = (cynf_port){t, dtype, copy_text(name)};
+    p[g->n_in++] = (cynf_port){t, dtype, copy_text(name), 0};
     g->t[t].name = copy_text(name);
     return t;
 }
@@ -167,7 +167,7 @@ void cynf_g_output(cynf_graph *g, cynf_tensor_id t, cynf_dtype dtype, const char
         return;
     }
     g->out = p;
-    p[g->n_out++] = (cynf_port){t, dtype, copy_text(name)};
+    p[g->n_out++] = (cynf_port){t, dtype, copy_text(name), 0};
 }
 
 static cynf_state *find_state(cynf_graph *g, const char *part, char *name, size_t cap)
@@ -179,16 +179,8 @@ static cynf_state *find_state(cynf_graph *g, const char *part, char *name, size_
     return NULL;
 }
 
-cynf_tensor_id cynf_g_state(cynf_graph *g, const cynf_shape *s, const char *part)
+cynf_tensor_id cynf_g_state_named(cynf_graph *g, const cynf_shape *s, const char *name)
 {
-    char name[1280];
-    if (g->status)
-        return CYNF_NO_TENSOR;
-    const cynf_state *known = find_state(g, part, name, sizeof name);
-    if (known && !cynf_shape_equal(s, &g->t[known->t].shape))
-        return cynf_graph_fail(g, CYNF_EFORMAT, "it keeps one state for calls that need states of several shapes");
-    if (known)
-        return known->next;
     const cynf_tensor_id t = cynf_g_tensor(g, s);
     cynf_state *p = t < 0 ? NULL : realloc(g->state, (size_t)(g->n_state + 1) * sizeof *p);
     if (!p)
@@ -200,6 +192,17 @@ cynf_tensor_id cynf_g_state(cynf_graph *g, const cynf_shape *s, const char *part
     g->n_state++;
     g->batch_mixed = true;
     return t;
+}
+
+cynf_tensor_id cynf_g_state(cynf_graph *g, const cynf_shape *s, const char *part)
+{
+    char name[1280];
+    if (g->status)
+        return CYNF_NO_TENSOR;
+    const cynf_state *known = find_state(g, part, name, sizeof name);
+    if (known && !cynf_shape_equal(s, &g->t[known->t].shape))
+        return cynf_graph_fail(g, CYNF_EFORMAT, "it keeps one state for calls that need states of several shapes");
+    return known ? known->next : cynf_g_state_named(g, s, name);
 }
 
 void cynf_g_keep(cynf_graph *g, const char *part, cynf_tensor_id t)

@@ -87,6 +87,7 @@ typedef struct cynf_port {
     cynf_tensor_id t;
     cynf_dtype dtype;
     char *name; /**< owned by the graph */
+    int32_t skip; /**< outputs of streams: so many steps come out before the first one of the sequence; not in the flat form */
 } cynf_port;
 
 /** What a model keeps from one run to the next. */
@@ -193,6 +194,12 @@ cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence
 /** Plan-independent passes: constant folding, scale/shift (BN, Normalization, Rescaling) into conv, depthwise, dense; activations and
  * residuals into epilogues; zero padding into convs; no-op and dead code removal. Idempotent. */
 cynf_status cynf_graph_optimise(cynf_graph *g);
+/**
+ * *g, lowered for sequences along axis 1 of the first input (and of every other that has as many there), becomes a model of `steps` steps a run that gives the same
+ * numbers: what convolutions, pooling and recurrent layers need of earlier steps are states. Before cynf_graph_optimise(). CYNF_EUNSUPPORTED: (*g)->error names the
+ * layer that would need later steps, or all of them, and the reason. The outputs' skip is set.
+ */
+cynf_status cynf_graph_stream(cynf_graph **g, int32_t steps);
 
 /* ---- flat file: the graph with its constants, position independent, little-endian -------------------------------------- */
 

@@ -10,6 +10,8 @@
 
 /** A new activation tensor without producer. */
 cynf_tensor_id cynf_g_tensor(cynf_graph *g, const cynf_shape *s);
+/** A new state of that name. */
+cynf_tensor_id cynf_g_state_named(cynf_graph *g, const cynf_shape *s, const char *name);
 /** Appends a node (name and class from the graph's current layer) with a new output of shape out. */
 cynf_tensor_id cynf_g_node(cynf_graph *g, const cynf_node *proto, const cynf_shape *out);
 

@@ -13,6 +13,7 @@
 
 #define MAX_CALLS 100000 /* shared nested models may multiply */
 #define MAX_JSON (64 << 20)
+#define STREAM_STEPS 1021 /* of a sequence of open length, while it is made a stream: more than what convolutions without padding take away */
 
 typedef struct loader {
     const cynf_load_options *o;
@@ -128,6 +129,8 @@ static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
             s.d[at] = l->g->batch;
         else if (cJSON_IsNull(e) && given && given[at] > 0)
             s.d[at] = given[at];
+        else if (cJSON_IsNull(e) && at == 1 && l->o->stream)
+            s.d[at] = STREAM_STEPS;
         else if (cJSON_IsNull(e))
             cynf_graph_fail(l->g, CYNF_ESHAPE, "dimension %d of its input shape is open (null); give all sizes, as in --input-shape %s=1,64,64,3 (input_shapes from C and "
                 "Python), or save the model with a fixed input shape", at, input_name(l->model, i));
@@ -538,6 +541,8 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
             l.g = cynf_graph_new();
         }
         s = lower(&l);
+        if (!s && l.o->stream)
+            s = cynf_graph_stream(&l.g, l.o->stream);
         if (l.g)
             snprintf(message, sizeof message, "%s", l.g->error);
     }

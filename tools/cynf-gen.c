@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     {"plan", 'p', "FILE", 0, "plan of cynf-tune (JSON or bound); without it the cost model decides", 0},
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
     TOOL_INPUT_SHAPE_OPTION,
+    TOOL_STREAM_OPTION,
     {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
     {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
     {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
@@ -47,6 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
     case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case 'p': a->plan = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
@@ -190,6 +192,9 @@ int main(int argc, char **argv)
         tool_fail(TOOL_BAD_INPUT, "%s", failure);
     fprintf(stderr, "cynf-gen: %s: %d kernel calls, %.1f KiB of weights, %.1f KiB of memory a run\n", a.gen.out, p->n_step, (double)p->consts_bytes / 1024,
         (double)p->arena_bytes / 1024);
+    for (int32_t i = 0; i < g->n_out; i++)
+        if (g->out[i].skip)
+            fprintf(stderr, "cynf-gen: the first %d steps of output %d after a reset come before the sequence's first\n", g->out[i].skip, i);
     cynf_program_free(&p);
     cynf_binding_free(&plan);
     cynf_graph_free(&g);

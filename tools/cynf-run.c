@@ -18,6 +18,7 @@ static const struct argp_option options[] = {
     {"input", 'i', "A.npy [B.npy ...]", 0, "one array an input, in the model's order; the first dimension is the samples", 0},
     {"out", 'o', "Y.npy [Z.npy ...]", 0, "one array an output", 0},
     {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open (default: those of the input's file); once for each input", 0},
+    {"stream", 'S', "STEPS", OPTION_ARG_OPTIONAL, "a model of sequences as a stream: so many steps a run (default 1); each sample of the inputs is the next run", 0},
     {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
@@ -29,7 +30,7 @@ typedef struct arguments {
     const char *model, *weights, *plan;
     const char *input[MAX_PORTS], *output[MAX_PORTS];
     const char *shapes[MAX_PORTS + 1];
-    int n_input, n_output, n_shapes, threads, repeat;
+    int n_input, n_output, n_shapes, threads, repeat, stream;
     bool profile, to_output;
     cynf_math math;
 } arguments;
@@ -66,6 +67,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         add(state, a->output, &a->n_output, text);
         break;
     case 's': add(state, a->shapes, &a->n_shapes, text); break;
+    case 'S': a->stream = text ? number(state, text) : 1; break;
     case 't': a->threads = number(state, text); break;
     case 'f':
         a->math = strcmp(text, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF;
@@ -177,10 +179,12 @@ int main(int argc, char **argv)
             shapes[i][k] = x[i].dim[k] < INT32_MAX ? (int32_t)x[i].dim[k] : 0;
     }
     /* Sizes that the file leaves open are the input's. */
-    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes};
+    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes, .stream = a.stream};
+    for (int i = 0; i < a.n_input && a.stream; i++)
+        shapes[i][1] = 0; /* a run's steps, not the sequence's */
     if (cynf_net_load(&net, a.model, &o, why, sizeof why))
         return fail(why);
-    if (cynf_net_batch_fixed(net) && a.n_input && !a.n_shapes && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {
+    if (cynf_net_batch_fixed(net) && a.n_input && !a.n_shapes && !a.stream && shapes[0][0] > 0 && shapes[0][0] != cynf_net_batch(net)) {
         /* Samples influence each other: one run over all of them, unless the file fixes their number. */
         cynf_net_free(&net);
         o.batch = shapes[0][0];

@@ -18,6 +18,7 @@ static const struct argp_option options[] = {
     {"weights", 'w', "FILE", 0, "weights that go with an architecture-only model", 0},
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
     TOOL_INPUT_SHAPE_OPTION,
+    TOOL_STREAM_OPTION,
     {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
     {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
     {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
@@ -70,6 +71,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
     case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 'o': a->out = arg; break;
     case 't': a->tune.threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;

@@ -20,6 +20,9 @@ cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_mat
 /** The option --input-shape of every tool that loads a model, and its collection: NULL-terminated, for cynf_load_options. */
 #define TOOL_INPUT_SHAPE_OPTION {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open; once for each input", 0}
 #define TOOL_MAX_SHAPES 64
+/** --stream of those that load a model; its value is cynf_load_options.stream. */
+#define TOOL_STREAM_OPTION {"stream", 'S', "STEPS", OPTION_ARG_OPTIONAL, "a model of sequences as a stream: so many steps a run (default 1), the past is kept as a state", 0}
+#define TOOL_MAX_STREAM 65536
 void tool_input_shape(const struct argp_state *state, const char **list, const char *text);
 /** Whole number in [least, most], or bad usage that names the option. */
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);

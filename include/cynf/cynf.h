@@ -47,6 +47,12 @@ typedef struct cynf_net_options {
     cynf_math math;      /**< of exp, tanh, erf ... in a runner; CYNF_EUNSUPPORTED where cynf_has_math() says no; generated models have the polynomials */
     /** The same in words, NULL-terminated: "name=1,64,64,3", batch first. A name, rank or size that is not the file's is an error (CYNF_EINVAL). NULL: none. */
     const char *const *input_shapes;
+    /**
+     * 0, or steps of one run of a stream: a model of sequences (axis 1 of the first input) becomes one that is given so many steps at a time and gives the same
+     * numbers; what it needs of earlier steps is its state. Causal and unpadded convolutions and pooling, recurrent layers that run forwards and everything that
+     * works step by step can be streamed; the message of a failure names the layer that cannot. A batch of n samples in cynf_run_batch() is n calls.
+     */
+    int32_t stream;
     void *reserved[1];   /**< 0 */
 } cynf_net_options;
 
@@ -62,7 +68,9 @@ const cynf_model_port *cynf_net_output(const cynf_net *net, int i);
 int32_t cynf_net_batch(const cynf_net *net);
 /** True: samples of a batch influence each other, or have states, so that only whole batches can be run. */
 int cynf_net_batch_fixed(const cynf_net *net);
-/** Floats that a model with stateful layers keeps from one run to the next; 0: it keeps nothing. */
+/** Of a stream: so many steps of output i come after a reset before the first one of the sequence (convolutions without padding give fewer than they take). */
+int32_t cynf_net_output_skip(const cynf_net *net, int i);
+/** Floats that a model with stateful layers, or a stream, keeps from one run to the next; 0: it keeps nothing. */
 size_t cynf_net_state_floats(const cynf_net *net);
 
 /* ---- running it through the prebuilt kernels --------------------------------------------------------------------------------- */

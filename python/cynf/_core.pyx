@@ -32,6 +32,7 @@ cdef extern from "cynf/cynf.h":
         int32_t n_shapes
         int math
         const char *const *input_shapes
+        int32_t stream
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -80,6 +81,7 @@ cdef extern from "cynf/cynf.h":
     int32_t cynf_net_batch(const cynf_net *net)
     int cynf_net_batch_fixed(const cynf_net *net)
     size_t cynf_net_state_floats(const cynf_net *net)
+    int32_t cynf_net_output_skip(const cynf_net *net, int i)
     cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_compile_options *o, char *message, size_t n)
     cynf_status cynf_run_batch(cynf_runner *r, size_t n, const void **x, void **y) nogil
     void cynf_runner_free(cynf_runner **r)
@@ -174,7 +176,7 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=()):
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0):
         """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"."""
         cdef const char *texts[MAX_PORTS + 1]
         cdef list kept = [t.encode() for t in named]
@@ -201,6 +203,7 @@ cdef class Net:
         for i, t in enumerate(kept):
             texts[i] = t
         o.input_shapes = texts
+        o.stream = stream
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))
         if s:
             fail(s, message)
@@ -213,6 +216,11 @@ cdef class Net:
     def batch_fixed(self):
         """Samples of a batch influence each other, or the file fixes their number."""
         return cynf_net_batch_fixed(self.net) != 0
+
+    @property
+    def skip(self):
+        """Of a stream: how many steps of each output come after a reset before the first one of the sequence."""
+        return [cynf_net_output_skip(self.net, i) for i in range(cynf_net_outputs(self.net))]
 
     def __dealloc__(self):
         cynf_net_free(&self.net)

@@ -83,6 +83,35 @@ def open_sizes():
     return keras.Model(i, [L.Conv2D(4, 1)(x), L.Dense(3)(L.GlobalAveragePooling2D()(x))])
 
 
+def stream_dilated():
+    x = i = L.Input((24, 3))
+    x = L.Conv1D(6, 2, padding='causal')(x)
+    for d in (1, 2, 4):
+        y = L.LayerNormalization()(x)
+        y = L.Multiply()([L.Conv1D(6, 3, dilation_rate=d, padding='causal', activation='tanh')(y), L.Conv1D(6, 3, dilation_rate=d, padding='causal', activation='sigmoid')(y)])
+        x = L.Add()([x, L.BatchNormalization()(L.Conv1D(6, 1)(y))])
+    y = L.SeparableConv1D(5, 4)(L.ZeroPadding1D((3, 0))(x))
+    z = L.Concatenate()([L.PReLU(shared_axes=[1])(y), x[:, :, ::2]])
+    return keras.Model(i, [L.Dense(4, activation='softmax')(z), L.TimeDistributed(L.Dense(2))(x), L.Dense(3)(x[:, -1])])
+
+
+def stream_recurrent():
+    i = L.Input((None, 3))
+    x = L.LSTM(5, return_sequences=True)(L.Dense(4, activation='relu')(i))
+    y = L.GRU(4, return_sequences=True, reset_after=False)(L.Conv1D(4, 3, padding='causal')(x))
+    z, h = L.SimpleRNN(3, return_state=True)(L.Masking(0.0)(i))
+    w, _, c = L.LSTM(3, return_sequences=True, return_state=True)(y)
+    return keras.Model(i, [y, L.RNN([L.GRUCell(3), L.LSTMCell(2)])(x), z, h, w, c])
+
+
+def stream_rates():
+    x = i = L.Input((40, 4))
+    x = L.Conv1D(6, 5, strides=2, padding='causal', activation='relu')(x)
+    x = L.DepthwiseConv1D(3)(L.ZeroPadding1D((2, 0))(L.UpSampling1D(2)(L.AveragePooling1D(2)(x))))
+    y = L.MaxPooling1D(3, strides=1)(L.Conv1D(5, 3)(x))
+    return keras.Model(i, [x, y, L.Add()([L.Cropping1D((4, 0))(x), L.Conv1D(6, 1)(y)])])
+
+
 def stateful():
     i = L.Input(batch_shape=(2, 4, 3))
     x = L.Bidirectional(L.LSTM(4, stateful=True, return_sequences=True))(i)
@@ -145,6 +174,9 @@ CASES = {
     'transformer': transformer,
     'recurrent': recurrent,
     'open_sizes': open_sizes,
+    'stream_dilated': stream_dilated,
+    'stream_recurrent': stream_recurrent,
+    'stream_rates': stream_rates,
     'stateful': stateful,
     'stateful_conv_lstm': stateful_conv_lstm,
     'operations': operations,

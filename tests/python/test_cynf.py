@@ -153,6 +153,24 @@ class State(unittest.TestCase):
         self.assertIsNone(cynf.compile(DIGITS + '.h5').state)
 
 
+class Stream(unittest.TestCase):
+    def test_steps_give_what_the_sequence_gives(self):
+        path = os.path.join(GOLDENS, 'stream_recurrent.h5')
+        x = np.random.default_rng(1).standard_normal((1, 12, 3)).astype('f4')
+        whole = cynf.compile(path)(x)
+        m = cynf.compile(path, stream=1)
+        for t in range(12):
+            y = m(x[:, t:t + 1])
+            np.testing.assert_allclose(y[0][0, 0], whole[0][0, t], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(y[1], whole[1], rtol=1e-5, atol=1e-6)
+        with tempfile.TemporaryDirectory() as folder:
+            m = cynf.compile(path, stream=4, engine='native', workdir=folder)
+        np.testing.assert_allclose(m(x.reshape(3, 4, 3))[0].reshape(1, 12, 4), whole[0], rtol=1e-5, atol=1e-6)
+        self.assertEqual(cynf.Net(os.path.join(GOLDENS, 'stream_rates.h5'), stream=4).skip, [0, 4, 4])
+        with self.assertRaisesRegex(cynf.Error, r'\(Bidirectional\): it cannot be streamed'):
+            cynf.compile(os.path.join(GOLDENS, 'recurrent.h5'), stream=1)
+
+
 class OpenSizes(unittest.TestCase):
     def test_given_or_with_the_first_call(self):
         path = os.path.join(GOLDENS, 'open_sizes.h5')
