@@ -55,11 +55,11 @@ for t in $targets; do
     for finding in "$found"/*; do
         [ -e "$finding" ] || continue
         if [ "${program##*/}" = file_fuzz ]; then
-            ASAN_OPTIONS=allocator_may_return_null=1 "$program" -timeout=10 -rss_limit_mb=1024 "$finding" > "$work/one.log" 2>&1 && continue
-            frame=$(grep -E '^ *#[0-9]+ ' "$work/one.log" | grep -Ev 'libsanitizer|compiler-rt|__interceptor|libc\.so|nptl/|sysdeps/|/raise|LLVMFuzzer|fuzzer::|__asan|__sanitizer| in (malloc|calloc|realloc|free|mem[a-z]+|str[a-z]+) ' |
+            ASAN_OPTIONS=allocator_may_return_null=1 "$program" -timeout=10 -rss_limit_mb=1024 "$finding" > "$work/one-$t.log" 2>&1 && continue
+            frame=$(grep -E '^ *#[0-9]+ ' "$work/one-$t.log" | grep -Ev 'libsanitizer|compiler-rt|__interceptor|libc\.so|nptl/|sysdeps/|/raise|LLVMFuzzer|fuzzer::|__asan|__sanitizer| in (malloc|calloc|realloc|free|mem[a-z]+|str[a-z]+) ' |
                 head -n 1)
             case $frame in *libhdf5* | *libzip* | *libz.so*) continue ;; esac
-            tail -n 60 "$work/one.log"
+            tail -n 60 "$work/one-$t.log"
         fi
         bad=1
     done

@@ -53,7 +53,7 @@ done
 # Damaged architectures and weights of whole models.
 corpus=$src/tests/golden/data
 [ -d "$shared/goldens" ] && corpus=$shared/goldens
-(unset ASAN_OPTIONS; cd "$src" && "$work/build/tests/mutate" -j 2 -n 30 "$corpus") > "$work/mutate.log" 2>&1 || { tail -60 "$work/mutate.log"; failed=1; }
+(unset ASAN_OPTIONS; cd "$src" && "$work/build/tests/mutate" -j 2 -n 30 -d tests/golden/defaults.json "$corpus") > "$work/mutate.log" 2>&1 || { tail -60 "$work/mutate.log"; failed=1; }
 tail -2 "$work/mutate.log" | sed 's/^\([0-9]* passed\)/damaged models: \1/'
 
 exit $failed

@@ -23,6 +23,20 @@ const cJSON *cynf_cfg(const cynf_lower *c, const char *keys)
     return NULL;
 }
 
+const cJSON *cynf_cfg_or(const cynf_lower *c, const char *keys, const cJSON *absent)
+{
+    const cJSON *v = cynf_cfg(c, keys);
+    char key[128];
+    while (!v && *keys) {
+        const size_t n = strcspn(keys, "|");
+        snprintf(key, sizeof key, "%.*s", (int)n, keys);
+        if (cJSON_HasObjectItem(c->config, key))
+            return NULL;
+        keys += n + (keys[n] == '|');
+    }
+    return v ? v : absent;
+}
+
 /* The newest of the alternative names, for messages. */
 static int newest(const char *keys)
 {

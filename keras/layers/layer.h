@@ -82,6 +82,8 @@ void cynf_set_output(cynf_lower *c, int32_t i, cynf_tensor_id t);
 
 /** The value of the first key that is there and not null; NULL: none. */
 const cJSON *cynf_cfg(const cynf_lower *c, const char *keys);
+/** The same; absent when there is none of the keys, NULL when its value is null: where null does not mean Keras' default. */
+const cJSON *cynf_cfg_or(const cynf_lower *c, const char *keys, const cJSON *absent);
 bool cynf_cfg_bool(cynf_lower *c, const char *keys, bool absent);
 double cynf_cfg_number(cynf_lower *c, const char *keys, double absent);
 /** At least min; absent may be CYNF_REQUIRED. */

@@ -41,6 +41,11 @@ static cynf_tensor_id gate(cynf_lower *c, cynf_tensor_id z, int32_t units, int f
 static cynf_tensor_id mul(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q) { return cynf_g_binary(c->g, CYNF_ELT_MUL, p, q); }
 static cynf_tensor_id add(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q) { return cynf_g_binary(c->g, CYNF_ELT_ADD, p, q); }
 
+/* Defaults of Keras, for configs without them; those of reset_after and of the gates changed with Keras 3. */
+static char tanh_text[] = "tanh", sigmoid_text[] = "sigmoid", hard_sigmoid_text[] = "hard_sigmoid";
+static const cJSON tanh_name = {.type = cJSON_String, .valuestring = tanh_text}, sigmoid_name = {.type = cJSON_String, .valuestring = sigmoid_text},
+    hard_sigmoid_name = {.type = cJSON_String, .valuestring = hard_sigmoid_text};
+
 /* Keras 1 may keep a matrix for each gate. */
 static cynf_tensor_id weight(cynf_lower *c, const cell *k, const char *name, const char *prefix, const cynf_shape *s)
 {
@@ -126,9 +131,9 @@ static bool cell_open(cynf_lower *c, cell *k, const cJSON *json, const cJSON *co
     k->lower.parameters = 0;
     k->units = cynf_cfg_int(&k->lower, k->conv ? "filters" : "units|output_dim", 1, CYNF_REQUIRED);
     k->states = k->kind == LSTM ? 2 : 1;
-    k->reset_after = cynf_cfg_bool(&k->lower, "reset_after", false);
-    k->act = cynf_cfg(&k->lower, "activation");
-    k->gate_act = cynf_cfg(&k->lower, "recurrent_activation|inner_activation");
+    k->reset_after = cynf_cfg_bool(&k->lower, "reset_after", c->keras > 2);
+    k->act = cynf_cfg_or(&k->lower, "activation", &tanh_name);
+    k->gate_act = cynf_cfg_or(&k->lower, "recurrent_activation|inner_activation", c->keras > 2 ? &sigmoid_name : &hard_sigmoid_name);
     k->fused = cynf_activation_epilogue(&k->lower, k->act, &k->e) && (k->kind == SIMPLE || cynf_activation_epilogue(&k->lower, k->gate_act, &k->re)) && !k->conv;
     if (x->rank != (k->conv ? classes[i].conv + 3 : 3)) {
         cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of %d dimensions", x->rank, k->conv ? classes[i].conv + 3 : 3);

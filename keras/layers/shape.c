@@ -97,7 +97,7 @@ static cynf_tensor_id cropping(cynf_lower *c, int n)
 {
     int32_t before[CYNF_MAX_DIMS] = {0}, after[CYNF_MAX_DIMS] = {0};
     const int first = spatial(c, n);
-    if (!amounts(c, "cropping", n, before + first, after + first, n == 1 ? 1 : 0))
+    if (!amounts(c, "cropping", n, before + first, after + first, n == 2 ? 0 : 1))
         return CYNF_NO_TENSOR;
     cynf_shape s = cynf_shape_of(c, c->in[0]);
     for (int i = 0; i < s.rank; i++) {

@@ -11,7 +11,7 @@
 /* x [samples of one channel in a row] with one of the two kernels: [rows, frames, bins] */
 static cynf_tensor_id part(cynf_lower *c, const char *name, cynf_tensor_id x, int32_t bins)
 {
-    const int32_t length = cynf_cfg_int(c, "frame_length", 1, CYNF_REQUIRED), step = cynf_cfg_int(c, "frame_step", 1, length / 2 ? length / 2 : 1);
+    const int32_t length = cynf_cfg_int(c, "frame_length", 1, 256), step = cynf_cfg_int(c, "frame_step", 1, length / 2 ? length / 2 : 1);
     const cynf_window win = {.sw = step, .pad_w = cynf_cfg_padding(c, false)};
     const cynf_tensor_id w = cynf_g_reshape(c->g, cynf_layer_weight(c, name, &(cynf_shape){3, {length, 1, bins}}), &(cynf_shape){4, {1, length, 1, bins}});
     const cynf_shape s = cynf_shape_of(c, x);
@@ -30,7 +30,7 @@ static cynf_tensor_id stft(cynf_lower *c)
     const char *mode = cynf_cfg_text(c, "mode");
     const bool first = cynf_cfg_channels_first(c);
     const cynf_shape s = cynf_shape_of(c, c->in[0]);
-    const int32_t length = cynf_cfg_int(c, "frame_length", 1, CYNF_REQUIRED), bins = cynf_cfg_int(c, "fft_length", 1, length) / 2 + 1;
+    const int32_t length = cynf_cfg_int(c, "frame_length", 1, 256), bins = cynf_cfg_int(c, "fft_length", 1, length) / 2 + 1;
     if (s.rank != 3)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of 3 dimensions", s.rank);
     mode = mode ? mode : "log";
@@ -101,7 +101,9 @@ static cynf_tensor_id mel_spectrogram(cynf_lower *c)
 {
     const int32_t n = cynf_cfg_int(c, "fft_length", 2, 2048), length = cynf_cfg_int(c, "sequence_length", 1, n), step = cynf_cfg_int(c, "sequence_stride", 1, 512);
     const int32_t bands = cynf_cfg_int(c, "num_mel_bins", 1, 128), bins = n / 2 + 1;
-    const cJSON *window = cynf_cfg(c, "window");
+    static char text[] = "hann";
+    static const cJSON hann = {.type = cJSON_String, .valuestring = text};
+    const cJSON *window = cynf_cfg_or(c, "window", &hann);
     const char *name = cJSON_GetStringValue(window);
     const cynf_shape s = cynf_shape_of(c, c->in[0]);
     if (s.rank != 2 || length > n || n > 1 << 13 || bands > 1 << 12 || n / 2 >= s.d[1])

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * mutate [-n CASES] [-s SEED] [-j JOBS] [-c CASE] FOLDER...: damages the architecture and the weights of every model below the folders, CASES times
+ * mutate [-n CASES] [-s SEED] [-j JOBS] [-c CASE] [-d DEFAULTS] FOLDER...: damages the architecture and the weights of every model below the folders, CASES times
  * each, and takes what comes out from the loader to a run. Each case must end in an error with a message or in a run: no crash, no 10 seconds, no GiB.
  *
  * The reading process is left out (its fuzzers are file_fuzz and stream_fuzz): what it read of the whole model is damaged in memory. Cases depend on
- * the model's name, its number and the seed alone. -c runs one case of each model in the foreground, for debuggers.
+ * the model's name, its number and the seed alone. -c runs one case of each model in the foreground, for debuggers. With the defaults of Keras 3
+ * (JSON: class -> argument -> value) case 0 leaves out every argument that has its default: the answer must stay the same.
  */
 #include <float.h>
 #include <ftw.h>
@@ -257,6 +258,25 @@ static void damage_config(cJSON *json)
     free(l.p);
 }
 
+static cJSON *defaults;
+
+/* Arguments that have their default are left out, in all layers. */
+static void leave_out(cJSON *json)
+{
+    const char *klass = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
+    const char *module = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "module"));
+    cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config"), *next;
+    const cJSON *known = klass && (!module || !strcmp(module, "keras.layers")) ? cJSON_GetObjectItemCaseSensitive(defaults, klass) : NULL;
+    for (cJSON *e = known && cJSON_IsObject(config) ? config->child : NULL; e; e = next) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(known, e->string);
+        next = e->next;
+        if (value && cJSON_Compare(e, value, true))
+            cJSON_Delete(cJSON_DetachItemViaPointer(config, e));
+    }
+    for (cJSON *e = json->child; e; e = e->next)
+        leave_out(e);
+}
+
 static void damage_text(char *s)
 {
     const int n = (int)strlen(s);
@@ -372,7 +392,7 @@ static void damage_weights(cynf_file *f)
 /* ---- the damaged file, where the loader asks for it --------------------------------------------------------------------------- */
 
 static const cynf_file *whole;
-static int damages;
+static int damages; /* -1: what has its default is left out */
 
 static char *copied(const char *s) { return s ? strdup(s) : NULL; }
 
@@ -411,10 +431,12 @@ cynf_status __wrap_cynf_file_read(cynf_file **out, const char *path, const cynf_
             damage_config(json);
         else
             damage_weights(f);
+    if (json && damages < 0)
+        leave_out(json);
     if (json) {
         free(f->config);
         f->config = cJSON_PrintUnformatted(json);
-        if (f->config && *f->config && !below(20))
+        if (damages > 0 && f->config && *f->config && !below(20))
             damage_text(f->config);
     }
     cJSON_Delete(json);
@@ -495,6 +517,28 @@ static cynf_status build_and_run(const cynf_graph *g, float **y, size_t *n, char
 
 static void ignore(void *ctx, const cynf_load_layer *l) { (void)ctx, (void)l; }
 
+/* NULL, or what is wrong: the model as it is and without what has its default. It may be refused then, but not computed otherwise. */
+static const char *check_defaults(const char *path, const cynf_file *f)
+{
+    float *y[2] = {NULL, NULL};
+    size_t n[2] = {0, 0};
+    char text[1024];
+    told->job[self].what[0] = 0;
+    for (int i = 0; i < 2; i++) {
+        cynf_graph *g = NULL;
+        damages = -i;
+        whole = f;
+        if (!cynf_keras_load(&g, path, NULL, text, sizeof text) && !cynf_graph_optimise(g))
+            build_and_run(g, &y[i], &n[i], text, sizeof text);
+        whole = NULL;
+        cynf_graph_free(&g);
+    }
+    const bool same = !y[0] || !y[1] || (n[0] == n[1] && !memcmp(y[0], y[1], n[0] * sizeof **y));
+    free(y[0]);
+    free(y[1]);
+    return same ? NULL : "without arguments that have their defaults it gives another answer";
+}
+
 /* NULL, or what is wrong. */
 static const char *run_case(const char *path, const cynf_file *f, int number, uint64_t seed)
 {
@@ -504,6 +548,8 @@ static const char *run_case(const char *path, const cynf_file *f, int number, ui
     size_t n = 0, m = 0, bytes;
     char text[1024] = "";
     uint64_t h = 0xcbf29ce484222325u;
+    if (!number && defaults && f->keras_version[0] == '3')
+        return check_defaults(path, f);
     for (const char *c = path; *c; c++)
         h = (h ^ (unsigned char)*c) * 0x100000001b3u;
     state = h ^ seed * 0x9E3779B97F4A7C15u ^ (uint64_t)number * 0xD1B54A32D192ED03u;
@@ -600,20 +646,36 @@ static int add_model(const char *path, const struct stat *st, int type, struct F
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+static cJSON *read_json(const char *path)
+{
+    static char text[1 << 16];
+    FILE *f = fopen(path, "r");
+    const size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    text[n] = 0;
+    cJSON *json = n ? cJSON_Parse(text) : NULL;
+    if (!json) {
+        fprintf(stderr, "mutate: %s cannot be read\n", path);
+        exit(2);
+    }
+    fclose(f);
+    return json;
+}
+
 int main(int argc, char **argv)
 {
     int cases = 20, jobs = 1;
     uint64_t seed = 1;
-    for (int c; (c = getopt(argc, argv, "n:s:j:c:")) != -1;)
+    for (int c; (c = getopt(argc, argv, "n:s:j:c:d:")) != -1;)
         switch (c) {
         case 'n': cases = atoi(optarg); break;
         case 's': seed = strtoull(optarg, NULL, 0); break;
         case 'j': jobs = atoi(optarg); break;
         case 'c': only = atoi(optarg); break;
+        case 'd': defaults = read_json(optarg); break;
         default: argc = 0;
         }
     if (optind >= argc || cases < 1 || jobs < 1 || jobs > 64) {
-        fprintf(stderr, "usage: mutate [-n CASES] [-s SEED] [-j JOBS] [-c CASE] FOLDER...\n");
+        fprintf(stderr, "usage: mutate [-n CASES] [-s SEED] [-j JOBS] [-c CASE] [-d DEFAULTS] FOLDER...\n");
         return 2;
     }
     for (; optind < argc; optind++)
