@@ -16,7 +16,8 @@ static cynf_node *producer(const cynf_graph *g, cynf_tensor_id t)
     return g->t[t].producer >= 0 ? &g->node[g->t[t].producer] : NULL;
 }
 
-/* Readers of t, model outputs and what states become included: counted before each pass and kept up to date where they may grow; a pass may see too many, never too few. */
+/* Readers of t, model outputs and what states become included: counted before each pass and kept up to date where they may grow; a pass may see too many, never
+ * too few. */
 static int uses(const cynf_graph *g, cynf_tensor_id t) { return g->t[t].uses; }
 
 static void count_uses(cynf_graph *g)

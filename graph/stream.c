@@ -69,7 +69,7 @@ static void emit(streamer *s, const cynf_node *node, flow out)
     s->f[node->out] = out;
 }
 
-/* Operands that must go in step with the first that streams; r: rank against which axes count from the right. CYNF_NO_TENSOR: refused. */
+/* The first operand that streams; the others must go in step with it or, where they are broadcast, be the same for all steps. CYNF_NO_TENSOR: refused. */
 static cynf_tensor_id in_step(streamer *s, bool broadcast)
 {
     const cynf_node *n = s->n;
