@@ -40,7 +40,7 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
-            .input_shapes = o->input_shapes, .stream = o->stream};
+            .input_shapes = o->input_shapes, .stream = o->stream, .kernels_from = o->kernels_from};
         if (cynf_has_math(o->math)) {
             s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         } else {

@@ -10,6 +10,7 @@
 
 #include "keras/config.h"
 #include "keras/layers/layer.h"
+#include "keras/yaml_config.h"
 
 #define MAX_CALLS 100000 /* shared nested models may multiply */
 #define MAX_JSON (64 << 20)
@@ -30,6 +31,7 @@ typedef struct loader {
     int64_t parameters;    /* of all layers so far */
     int32_t batch;         /* that the file fixes and that has to be kept, or 0 */
     bool trial;            /* nobody is told of the layers */
+    bool turned;           /* kernels are Theano's */
     cynf_status status;    /* of the first problem, when loading goes on */
     char first[512];
 } loader;
@@ -430,17 +432,16 @@ static void lower_top(loader *l, const cynf_keras_model *m)
 
 /* ---- files -------------------------------------------------------------------------------------------------------------------- */
 
-/* The text of a .json architecture; NULL when the file does not start as JSON does, or cannot be read. */
-static char *read_json(const char *path)
+/* The text of a .json or YAML architecture; NULL when the file starts as HDF5 and zip files do, or cannot be read. */
+static char *read_architecture(const char *path)
 {
     struct stat st;
     FILE *f = !stat(path, &st) && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL; /* a named pipe would hang */
     char head[64];
-    size_t n = f ? fread(head, 1, sizeof head, f) : 0, blank = 0;
-    while (blank < n && strchr(" \t\r\n", head[blank]))
-        blank++;
+    const size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    const bool text = n && !memchr(head, 0, n) && head[0] != '\x89' && (n < 2 || memcmp(head, "PK", 2));
     char *s = NULL;
-    if (blank < n && (head[blank] == '{' || head[blank] == '"') && !fseek(f, 0, SEEK_END)) {
+    if (text && !fseek(f, 0, SEEK_END)) {
         const long size = ftell(f);
         s = size > 0 && size <= MAX_JSON ? malloc((size_t)size + 1) : NULL;
         rewind(f);
@@ -454,7 +455,9 @@ static char *read_json(const char *path)
 
 static cJSON *parse(const char *s, char *message, size_t cap)
 {
-    const char *end = s;
+    const char *end = s, *first = s + strspn(s, " \t\r\n");
+    if (*first != '{' && *first != '"')
+        return cynf_yaml_parse(s, message, cap);
     cJSON *json = cJSON_ParseWithOpts(s, &end, true), *inner = json;
     if (cJSON_IsString(json)) { /* json.dumps(model.to_json()) */
         inner = cJSON_Parse(json->valuestring);
@@ -478,14 +481,31 @@ static void keras_version(cynf_lower *c, const cynf_file *f, const cJSON *json)
     c->archive = f->container == CYNF_CONTAINER_KERAS;
 }
 
+/* Whether a file without weights beside it looks like one: begins as JSON does, or has the name of a YAML file. */
+static bool is_architecture(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")))
+        return true;
+    char *s = read_architecture(path);
+    const char first = s ? s[strspn(s, " \t\r\n")] : 0;
+    free(s);
+    return first == '{' || first == '"';
+}
+
 /* File, config and weights. What is wrong goes to message, or to text where the reader's own message names the file already. */
 static cynf_status read_parts(loader *l, const char *path, char *message, size_t n, char *text, size_t cap)
 {
-    const char *weights = l->o->weights;
-    l->arch = read_json(path);
+    const char *weights = l->o->weights, *from = l->o->kernels_from;
+    l->turned = from && !strcmp(from, "theano");
+    if (from && !l->turned && strcmp(from, "tensorflow")) {
+        snprintf(message, n, "kernels from \"%s\"; expected theano or tensorflow", from);
+        return CYNF_EINVAL;
+    }
+    l->arch = weights || is_architecture(path) ? read_architecture(path) : NULL;
     if (!l->arch != !weights) {
         snprintf(message, n, l->arch ? "an architecture without weights; give the weights file, too"
-            : "not a JSON architecture, which a separate weights file needs (YAML is not supported)");
+            : "not a JSON or YAML architecture, which a separate weights file needs");
         return CYNF_EFORMAT;
     }
     cynf_status s = cynf_file_read(&l->file, weights ? weights : path, NULL, text, cap);
@@ -493,7 +513,7 @@ static cynf_status read_parts(loader *l, const char *path, char *message, size_t
         return s;
     const char *config = l->arch ? l->arch : l->file->config;
     if (!config)
-        snprintf(message, n, "no model_config: it holds weights without an architecture; give the .json architecture, too");
+        snprintf(message, n, "no model_config: it holds weights without an architecture; give the .json or YAML architecture, too");
     l->json = config ? parse(config, message, n) : NULL;
     if (!l->json)
         return CYNF_EFORMAT;
@@ -510,7 +530,7 @@ static cynf_status lower(loader *l)
     if (l->batch && l->named_batch && l->batch != l->named_batch)
         cynf_graph_fail(l->g, CYNF_EINVAL, "an input shape was given with a batch of %d; the file fixes %d, on which its layers depend", l->named_batch, l->batch);
     l->g->batch_mixed = l->batch > 0;
-    l->proto = (cynf_lower){.g = l->g, .file = l->weights, .model = wrapped_model, .loader = l};
+    l->proto = (cynf_lower){.g = l->g, .file = l->weights, .turned = l->turned, .model = wrapped_model, .loader = l};
     l->calls = 0;
     l->status = CYNF_OK;
     keras_version(&l->proto, l->file, l->json);

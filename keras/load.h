@@ -20,6 +20,7 @@ typedef struct cynf_load_options {
     int32_t n_shapes;
     const char *const *input_shapes; /**< the same in words, NULL-terminated: "name=1,64,64,3", batch first; sizes that the file says otherwise are an error; or NULL */
     int32_t stream; /**< 0, or steps a run: see cynf_graph_stream(); sequences may have an open length */
+    const char *kernels_from;        /**< "theano": kernels of convolutions are turned by 180 degrees; NULL or "tensorflow": as they are. The file does not tell. */
     /** NULL, or called after each layer; then loading goes on after a problem, so that all are found, and fails at its end with the first. */
     void (*layer)(void *ctx, const cynf_load_layer *layer);
     void *layer_ctx;

@@ -13,11 +13,12 @@
 #include "tool.h"
 
 static const struct argp_option options[] = {
-    {"model", 'm', "FILE", 0, "Keras model (.h5, .keras), or a .json architecture", 0},
-    {"weights", 'w', "FILE", 0, "weights that go with a .json architecture", 0},
+    {"model", 'm', "FILE", 0, "Keras model (.h5, .keras), or an architecture (.json, .yaml)", 0},
+    {"weights", 'w', "FILE", 0, "weights that go with an architecture", 0},
     {"batch", 'b', "N", 0, "samples per call (default 1)", 0},
     TOOL_INPUT_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
+    TOOL_KERNELS_FROM_OPTION,
     {"threads", 't', "N", 0, "threads that the arena is planned for (default 1)", 0},
     {"json", 'j', NULL, 0, "print JSON", 0},
     {"graph", 'g', "OUT", 0, "draw the network before and after the passes: .svg, .png, .pdf (these by Graphviz) or .dot", 0},
@@ -46,6 +47,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'w': a->load.weights = arg; return 0;
     case 's': tool_input_shape(state, a->shapes, arg); return 0;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; return 0;
+    case TOOL_KERNELS_FROM: a->load.kernels_from = arg; return 0;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;
     case 't': a->threads = (int)tool_integer(state, "--threads", arg, 1, 1024); return 0;
     case 'j': a->json = true; return 0;

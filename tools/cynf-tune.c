@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
     TOOL_INPUT_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
+    TOOL_KERNELS_FROM_OPTION,
     {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
     {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
     {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
@@ -72,6 +73,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'w': a->load.weights = arg; break;
     case 's': tool_input_shape(state, a->shapes, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
+    case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 'o': a->out = arg; break;
     case 't': a->tune.threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;

@@ -53,7 +53,7 @@ typedef struct cynf_net_options {
      * works step by step can be streamed; the message of a failure names the layer that cannot. A batch of n samples in cynf_run_batch() is n calls.
      */
     int32_t stream;
-    void *reserved[1];   /**< 0 */
+    const char *kernels_from; /**< "theano": a model trained with it, whose convolutions have their kernels turned by 180 degrees; NULL or "tensorflow" */
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

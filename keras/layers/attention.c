@@ -268,9 +268,10 @@ static bool head_inputs(cynf_lower *c, heads *h, bool multi)
     static const char *const names[3] = {"query", "value", "key"}, *const masks[3] = {"query_mask", "value_mask", "key_mask"};
     int32_t at[3];
     cynf_tensor_id mask[3];
+    c->takes_masks = multi && c->keras == 3 && c->keras_minor >= 7; /* the layer removes them from the tensors */
     for (int i = 0; i < 3; i++) {
         at[i] = cynf_call_input(c, i, names[i]);
-        const int32_t given = cynf_call_input(c, i + 3, masks[i]);
+        const int32_t given = i || !c->takes_masks ? cynf_call_input(c, i + 3, masks[i]) : -1; /* it overwrites query_mask, too */
         mask[i] = given >= 0 ? cynf_nonzero(c, c->in[given]) : at[i] >= 0 ? c->mask[at[i]] : CYNF_NO_TENSOR;
     }
     if (at[0] < 0 || at[1] < 0) {
@@ -293,10 +294,9 @@ static bool head_inputs(cynf_lower *c, heads *h, bool multi)
     h->mask = near < 0 ? near : cynf_expand(c, near, 0);
     h->mask = both(c, h->mask, mask[0] < 0 ? mask[0] : cynf_expand(c, mask[0], 2));
     h->mask = both(c, h->mask, mask[1] < 0 ? mask[1] : cynf_expand(c, mask[1], 1));
-    h->mask = both(c, h->mask, mask[2] < 0 || at[2] < 0 ? CYNF_NO_TENSOR : cynf_expand(c, mask[2], 1));
+    h->mask = both(c, h->mask, mask[2] < 0 ? mask[2] : cynf_expand(c, mask[2], 1));
     h->mask = both(c, h->mask, given < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given]));
     *c->out_mask = mask[0];
-    c->takes_masks = multi && c->keras == 3 && c->keras_minor >= 7; /* the layer removes them from the tensors */
     return !c->g->status;
 }
 

@@ -24,12 +24,12 @@ static cynf_tensor_id encode(cynf_lower *c, cynf_tensor_id x, const char *mode, 
         }
         return cynf_one_hot(c, x, depth);
     }
-    if (s.rank < 1 || s.rank > 2 || (strcmp(mode, "multi_hot") && strcmp(mode, "count")))
+    if (s.rank < 1 || (s.rank > 2 && c->keras < 3) || (strcmp(mode, "multi_hot") && strcmp(mode, "count")))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "output_mode \"%s\" of an input of rank %d is not supported", mode, s.rank);
     cynf_tensor_id hot = cynf_one_hot(c, x, depth);
     if (weights >= 0)
         hot = cynf_g_binary(c->g, CYNF_ELT_MUL, hot, cynf_expand(c, weights, s.rank));
-    return s.rank == 1 ? hot : cynf_g_reduce(c->g, hot, strcmp(mode, "count") ? CYNF_REDUCE_MAX : CYNF_REDUCE_SUM, 1u << 1, false);
+    return s.rank == 1 ? hot : cynf_g_reduce(c->g, hot, strcmp(mode, "count") ? CYNF_REDUCE_MAX : CYNF_REDUCE_SUM, 1u << 1, false); /* axis 1 of any rank */
 }
 
 static const char *mode_of(cynf_lower *c, const char *absent)
@@ -69,6 +69,40 @@ static cynf_tensor_id category_encoding(cynf_lower *c)
     return encode(c, cynf_whole(c, c->in[0]), mode, n, weights < 0 || strcmp(mode, "count") ? CYNF_NO_TENSOR : c->in[weights]);
 }
 
+/* The way back: the word of each number. Unknown words, and what is no number of a word, are oov_token. */
+static cynf_tensor_id inverted(cynf_lower *c, cynf_tensor_id words, int32_t n, int32_t unknown)
+{
+    const cJSON *mask = cynf_cfg(c, "mask_token");
+    const float oov = (float)cynf_cfg_number(c, "oov_token", -1);
+    const int32_t first = unknown + !!mask;
+    const cynf_tensor_id x = cynf_whole(c, c->in[0]), table = cynf_g_const(c->g, &(cynf_shape){2, {first + n, 1}}, NULL);
+    const cynf_shape s = cynf_shape_of(c, x);
+    for (int32_t i = 0; table >= 0 && i < first + n; i++) { /* what a lookup does not find is 0, so words are kept as differences from oov_token */
+        const float word = i >= first ? c->g->t[words].data[i - first] : mask && !i ? (float)cynf_cfg_number(c, "mask_token", 0) : oov;
+        if (fabsf(word) > MAX_EXACT)
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the vocabulary has numbers above %d, which are not supported", MAX_EXACT);
+        c->g->t[table].data[i] = word - oov;
+    }
+    return cynf_g_reshape(c->g, cynf_g_unary(c->g, cynf_g_lookup(c->g, x, table), CYNF_ACT_AFFINE, 1, oov, 0), &s);
+}
+
+/* The idf_weights of n words as [depth]: unknown words, which come first, have their mean; what is behind the words has none. */
+static cynf_tensor_id frequencies(cynf_lower *c, int32_t n, int32_t unknown, int32_t depth)
+{
+    int32_t given = 0;
+    const cynf_tensor_id list_of = list(c, "idf_weights", &given), y = cynf_g_const(c->g, &(cynf_shape){1, {depth}}, NULL);
+    double mean = 0;
+    if (y < 0 || given != n)
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d idf_weights for %d words", given, n);
+    for (int32_t i = 0; i < n; i++) {
+        c->g->t[y].data[unknown + i] = c->g->t[list_of].data[i];
+        mean += (double)c->g->t[list_of].data[i] / n;
+    }
+    for (int32_t i = 0; i < unknown; i++)
+        c->g->t[y].data[i] = (float)mean;
+    return y;
+}
+
 /* The number of each word of the vocabulary: a sum over comparisons, with two columns, the number and 1; what is not there gets the rest. */
 static cynf_tensor_id integer_lookup(cynf_lower *c)
 {
@@ -77,10 +111,15 @@ static cynf_tensor_id integer_lookup(cynf_lower *c)
     const bool ints = !strcmp(mode, "int"), masked = ints && cynf_cfg(c, "mask_token");
     int32_t n = 0;
     const cynf_tensor_id words = list(c, "vocabulary", &n), x = cynf_whole(c, c->in[0]);
-    if (cynf_cfg_bool(c, "invert", false) || cynf_cfg_bool(c, "pad_to_max_tokens", false) || (unknown > 1 && (!method || strcmp(method, "floormod"))))
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "invert, pad_to_max_tokens and hashed unknown words are not supported");
-    if (!strcmp(mode, "tf_idf") || c->g->status)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "output_mode tf_idf is not supported");
+    if (cynf_cfg_bool(c, "invert", false))
+        return words < 0 ? words : inverted(c, words, n, unknown);
+    if (unknown > 1 && (!method || strcmp(method, "floormod")))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "hashed unknown words are not supported");
+    const bool weighted = !strcmp(mode, "tf_idf") || !strcmp(mode, "tf-idf");
+    const int32_t depth = cynf_cfg_bool(c, "pad_to_max_tokens", false) && !ints ? cynf_cfg_int(c, "max_tokens", unknown + n, CYNF_REQUIRED) : unknown + n;
+    const cynf_tensor_id weights = weighted ? frequencies(c, n, unknown, depth) : CYNF_NO_TENSOR;
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     const int32_t all = n + masked, first = unknown + masked, rank = cynf_shape_of(c, x).rank;
     const cynf_tensor_id known = cynf_g_const(c->g, &(cynf_shape){1, {all}}, NULL), columns = cynf_g_const(c->g, &(cynf_shape){2, {all, 2}}, NULL);
     for (int32_t i = 0; columns >= 0 && i < all; i++) {
@@ -102,7 +141,8 @@ static cynf_tensor_id integer_lookup(cynf_lower *c)
         const cynf_tensor_id rest = cynf_g_muladd(c->g, whole, cynf_g_scalar(c->g, (float)-unknown), x);
         other = cynf_g_binary(c->g, CYNF_ELT_MUL, missing, cynf_g_unary(c->g, rest, CYNF_ACT_AFFINE, 1, (float)masked, 0));
     }
-    return encode(c, cynf_g_binary(c->g, CYNF_ELT_ADD, index, other), mode, unknown + n, CYNF_NO_TENSOR);
+    const cynf_tensor_id y = encode(c, cynf_g_binary(c->g, CYNF_ELT_ADD, index, other), weighted ? "count" : mode, depth, CYNF_NO_TENSOR);
+    return weighted ? cynf_g_binary(c->g, CYNF_ELT_MUL, y, weights) : y;
 }
 
 /* A whole number of 64 bits. */
@@ -160,7 +200,7 @@ const cynf_layer_class cynf_layers_categories[] = {
     {"CategoryEncoding", category_encoding, CYNF_ANY_CALL,
         "output_mode one_hot, multi_hot, count; count_weights", "eltwise, reduce", "sparse is refused"},
     {"IntegerLookup", integer_lookup, CYNF_ONE_INPUT,
-        "output_mode int, one_hot, multi_hot, count; vocabulary in the config, mask_token, num_oov_indices 0 and 1", "eltwise, reduce, fc", "numbers up to 2^24; tf_idf, invert, pad_to_max_tokens are refused"},
+        "output_mode int, one_hot, multi_hot, count, tf_idf; vocabulary in the config, mask_token, num_oov_indices, invert, pad_to_max_tokens", "eltwise, reduce, fc, lookup", "numbers up to 2^24"},
     {"Hashing", hashing, CYNF_ONE_INPUT,
         "whole numbers: FarmHash, with salt SipHash; mask_value, output_mode int, one_hot, multi_hot, count", "hash, eltwise, reduce", "numbers up to 2^24; strings are refused"},
     {"HashedCrossing", hashed_crossing, CYNF_MANY_INPUTS,

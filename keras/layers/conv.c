@@ -26,6 +26,17 @@ bool cynf_conv_begin(cynf_lower *c, int n, cynf_conv *v)
         cynf_cfg_ints(c, "dilation_rate|atrous_rate", n, v->d + 3 - n, 1, 1);
 }
 
+/* The taps, of n elements each, from the last to the first. */
+static void turn(float *w, int32_t taps, size_t n)
+{
+    for (int32_t i = 0, j = taps - 1; i < j; i++, j--)
+        for (size_t k = 0; k < n; k++) {
+            const float t = w[(size_t)i * n + k];
+            w[(size_t)i * n + k] = w[(size_t)j * n + k];
+            w[(size_t)j * n + k] = t;
+        }
+}
+
 cynf_tensor_id cynf_conv_kernel(cynf_lower *c, const cynf_conv *v, const char *names, int32_t a, int32_t b, bool swapped)
 {
     const int n = v->im.n;
@@ -49,6 +60,8 @@ cynf_tensor_id cynf_conv_kernel(cynf_lower *c, const cynf_conv *v, const char *n
     if (w < 0 || (!theano && !swapped)) {
         if (w >= 0)
             c->g->t[w].shape = used;
+        if (w >= 0 && c->turned && !names)
+            turn(c->g->t[w].data, v->k[0] * v->k[1] * v->k[2], (size_t)a * (size_t)b);
         return w;
     }
     const cynf_tensor_id y = cynf_g_const(c->g, &used, NULL);
@@ -58,6 +71,8 @@ cynf_tensor_id cynf_conv_kernel(cynf_lower *c, const cynf_conv *v, const char *n
             for (int32_t j = 0; j < b; j++)
                 c->g->t[y].data[((size_t)t * (size_t)a + (size_t)i) * (size_t)b + (size_t)j] =
                     c->g->t[w].data[theano ? ((size_t)j * (size_t)a + (size_t)i) * (size_t)taps + (size_t)t : ((size_t)t * (size_t)b + (size_t)j) * (size_t)a + (size_t)i];
+    if (y >= 0 && c->turned && !names)
+        turn(c->g->t[y].data, taps, (size_t)a * (size_t)b);
     return y;
 }
 

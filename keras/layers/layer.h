@@ -22,6 +22,7 @@ typedef struct cynf_lower {
     const cynf_layer_weights *weights; /**< of this layer */
     int32_t keras, keras_minor;        /**< version of the Keras that wrote the file: 1, 2, 3 */
     bool archive;                      /**< .keras */
+    bool turned;                       /**< kernels of convolutions were made by Theano, which turns them by 180 degrees */
     bool corner_resize;                /**< resizing samples corners, as in the Keras before tf.keras 2 */
     const cynf_tensor_id *in, *mask;   /**< inputs, positional ones first, and the mask [batch, steps] (1: keep) that comes along with each, or CYNF_NO_TENSOR */
     int32_t n_in;

@@ -33,11 +33,16 @@ static double gaussian(double x)
     return x < 1.5 ? exp(-x * x / (2 * 0.5 * 0.5)) : 0;
 }
 
-/* resize_bicubic looks its weights up in steps of 1/1024. */
+static double keys(double q)
+{
+    return q < 1 ? ((1.5 * q) - 2.5) * q * q + 1 : q < 2 ? ((-0.5 * q + 2.5) * q - 4) * q + 2 : 0;
+}
+
+/* resize_bicubic, which serves where nothing is widened, looks its weights up in steps of 1/1024. */
 static double bicubic(double x)
 {
-    const double f = floor(x), q = f + nearbyint((x - f) * 1024) / 1024;
-    return q < 1 ? ((1.5 * q) - 2.5) * q * q + 1 : q < 2 ? ((-0.5 * q + 2.5) * q - 4) * q + 2 : 0;
+    const double f = floor(x);
+    return keys(f + nearbyint((x - f) * 1024) / 1024);
 }
 
 static double mitchell(double x)
@@ -73,13 +78,14 @@ static int32_t weigh(const resizing *r, int32_t in, int32_t out, int32_t j, int3
             sum += v[n++] = fmin(t + 1, to) - fmax(t, from);
     } else {
         const double widen = r->antialias ? fmax(ratio, 1) : 1, radius = r->m->radius * widen;
+        kernel_fn *kernel = r->antialias && r->m->kernel == bicubic ? keys : r->m->kernel;
         double centre = r->corner ? j * ratio : (j + 0.5) * ratio - 0.5;
         if (r->m->radius == 1 && !r->antialias) /* bilinear holds the edge pixel */
             centre = fmin(fmax(centre, 0), in - 1);
         const int32_t e = (int32_t)fmin(in, floor(centre + radius) + 1);
         *b = (int32_t)fmax(0, ceil(centre - radius));
         for (int32_t t = *b; t < e; t++)
-            sum += v[n++] = r->m->kernel(fabs(t - centre) / widen);
+            sum += v[n++] = kernel(fabs(t - centre) / widen);
     }
     while (n > 1 && v[n - 1] == 0)
         n--;

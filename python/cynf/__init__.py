@@ -17,10 +17,10 @@ from ._core import version as __version__
 __all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInput', '__version__']
 
 
-def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, stream=0):
+def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, stream=0, kernels_from=None):
     """A callable from a Keras file.
 
-    model    path of a .h5 or .keras file (or of an architecture, with weights)
+    model    path of a .h5 or .keras file (or of an architecture as JSON or YAML, with weights)
     threads  how many share the work
     batch    samples that are computed at a time; calls may hold any number
     tune     measure kernels on this machine first (plan None)
@@ -31,6 +31,7 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     input_shapes  {input name: (batch, 64, 64, 3)} for sizes that the file leaves open; without it they come with the first call. A batch of None is `batch`
     stream   steps of one run: a model of sequences becomes one that is given so many steps at a time and gives the same numbers; the past is its state.
              Each sample of a call is the next run. Net(model, stream=...).skip says how many steps come out before the first one of the sequence
+    kernels_from  "theano": the kernels of convolutions are turned by 180 degrees, as a model trained with Theano needs
     math     exp, tanh, erf ...: "poly", polynomials of a few ulp; "sleef", SLEEF's functions of 1 ulp, for the prebuilt kernels alone
     """
     engine = os.environ.get('CYNF_ENGINE') or engine
@@ -46,27 +47,28 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         raise ValueError('math is "sleef": generated models need no library; use engine="library"')
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
     paths = [p for p in (model, weights) if p is not None]
+    turned = () if kernels_from is None else (kernels_from,)
     named = tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (input_shapes or {}).items())
 
     def make(batch, shapes=()):
-        net = Net(model, weights, 0 if named else batch, shapes, math, named, stream)
-        chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,), math) if tune and plan is None else plan
+        net = Net(model, weights, 0 if named else batch, shapes, math, named, stream, kernels_from)
+        chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,) + turned, math) if tune and plan is None else plan
         if engine == 'library':
             return Model.library(net, threads, chosen)
         text = ''
         if chosen is not None:
             with open(chosen) as f:
                 text = f.read()
-        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,)))
+        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,) + turned))
         if not os.path.exists(native.shared_object(built)):
             native.build(net, built, chosen, threads)
         return Model.native(native.shared_object(built), native.NAME, threads)
 
     try:
-        net = Net(model, weights, 0 if named else batch, math=math, named=named, stream=stream)
+        net = Net(model, weights, 0 if named else batch, math=math, named=named, stream=stream, kernels_from=kernels_from)
     except OpenShape:
         return ShapedByInput(make, batch)
-    if net.batch_fixed and not named and not stream and Net(model, weights, net.batch + 1).batch == net.batch + 1:
+    if net.batch_fixed and not named and not stream and Net(model, weights, net.batch + 1, kernels_from=kernels_from).batch == net.batch + 1:
         return ShapedByInput(make, batch)   # samples influence each other: the batch is what a call holds
     return make(batch)
 

@@ -33,6 +33,7 @@ cdef extern from "cynf/cynf.h":
         int math
         const char *const *input_shapes
         int32_t stream
+        const char *kernels_from
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -176,9 +177,10 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0):
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None):
         """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"."""
         cdef const char *texts[MAX_PORTS + 1]
+        cdef bytes turned = b'' if kernels_from is None else kernels_from.encode()
         cdef list kept = [t.encode() for t in named]
         cdef char message[MESSAGE]
         cdef bytes p = os.fsencode(path), w = b'' if weights is None else os.fsencode(weights)
@@ -204,6 +206,8 @@ cdef class Net:
             texts[i] = t
         o.input_shapes = texts
         o.stream = stream
+        if turned:
+            o.kernels_from = turned
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))
         if s:
             fail(s, message)

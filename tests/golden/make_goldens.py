@@ -30,6 +30,14 @@ def hashing():
     return keras.Model(i, [L.Hashing(9, mask_value=0)(x), L.Hashing(6, salt=[3, 9], output_mode='count')(x)])
 
 
+def vocabulary():
+    i = L.Input((3, 4))
+    x = L.Rescaling(4)(i)
+    y = L.IntegerLookup(vocabulary=[3, -2, 1], invert=True)(L.IntegerLookup(vocabulary=[3, -2, 1])(x))
+    z = L.IntegerLookup(vocabulary=[3, -2, 1], idf_weights=[0.5, 2.0, 0.25], output_mode='tf_idf', max_tokens=6, pad_to_max_tokens=True)(x)
+    return keras.Model(i, [y, z, L.CategoryEncoding(4, output_mode='count')(L.Discretization([-0.5, 0.0, 1.0])(i))])
+
+
 def residual():
     x = i = L.Input((12, 12, 3))
     x = L.Activation('relu')(L.BatchNormalization()(L.Conv2D(16, 3, padding='same', use_bias=False)(x)))
@@ -65,7 +73,7 @@ def nested():
 def transformer():
     x = i = L.Input((6,))
     x = L.Embedding(5, 8, mask_zero=True)(L.Discretization([-1.0, -0.3, 0.3, 1.0])(x))
-    x = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)]))
+    x = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True, key_mask=i > -0.5)]))
     return keras.Model(i, [L.GlobalAveragePooling1D()(x), L.Attention(use_scale=True)([x, x])])
 
 
@@ -165,9 +173,11 @@ CASES = {
     'normalisations': lambda: sequential((5, 6, 8), L.LayerNormalization(axis=[1, 3]), L.GroupNormalization(4), L.RMSNormalization(), L.UnitNormalization()),
     'einsum_dense': lambda: sequential((5, 6), L.EinsumDense('abc,cde->abde', (None, 2, 3), bias_axes='de'), L.EinsumDense('abcd,cde->abe', (None, 4), activation='tanh')),
     'conv_lstm': lambda: sequential((3, 6, 5, 2), L.ConvLSTM2D(3, 3, strides=2, padding='same', return_sequences=True)),
-    'resizing': lambda: sequential((7, 9, 2), L.Resizing(5, 13, interpolation='bicubic'), L.Resizing(4, 4, antialias=True, crop_to_aspect_ratio=True), L.CenterCrop(3, 2)),
+    'resizing': lambda: sequential((7, 9, 2), L.Resizing(5, 13, interpolation='bicubic'), L.Resizing(3, 7, interpolation='bicubic', antialias=True),
+                                   L.Resizing(4, 4, antialias=True, crop_to_aspect_ratio=True), L.CenterCrop(3, 2)),
     'categories': lambda: sequential((5,), L.Discretization([-0.5, 0.0, 1.0]), L.CategoryEncoding(4, output_mode='count')),
     'hashing': hashing,
+    'vocabulary': vocabulary,
     'contrast': lambda: sequential((13, 18, 2), L.Rescaling(40, offset=120), L.ContrastLimitedAdaptiveHistogramEqualization(clip_limit=2.0, tile_grid_size=(3, 4)), L.AutoContrast()),
     'mel': lambda: sequential((600,), L.MelSpectrogram(128, 40, 100, 'hamming', 8000, 9, mag_exp=1.5, top_db=20)),
     'time_distributed_model': lambda: sequential((4, 6, 6, 2), L.TimeDistributed(sequential((6, 6, 2), L.Conv2D(3, 3), L.BatchNormalization(), L.Flatten(), L.Dense(4)))),
