@@ -298,6 +298,20 @@ static cynf_tensor_id is_number(cynf_lower *c) /* Isnan, Isinf, Isfinite */
 
 static cynf_tensor_id arctan2(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_ATAN2); }
 static cynf_tensor_id arctan(cynf_lower *c) { return binary(c, CYNF_ELT_ATAN2, operand(c, 0, "x"), cynf_g_scalar(c->g, 1)); }
+static cynf_tensor_id hypot_op(cynf_lower *c)
+{
+    const cynf_tensor_id p = unary(c, operand(c, 0, "x1"), CYNF_ACT_SQUARE, 0, 0), q = unary(c, operand(c, 1, "x2"), CYNF_ACT_SQUARE, 0, 0);
+    return unary(c, binary(c, CYNF_ELT_ADD, p, q), CYNF_ACT_SQRT, 0, 0);
+}
+
+static cynf_tensor_id scaled(cynf_lower *c) /* Deg2rad, Rad2deg, Exp2 */
+{
+    const char *name = class_name(c);
+    const double factor = name[0] == 'E' ? log(2) : name[0] == 'D' ? acos(-1) / 180 : 180 / acos(-1);
+    const cynf_tensor_id y = unary(c, operand(c, 0, "x"), CYNF_ACT_AFFINE, (float)factor, 0);
+    return name[0] == 'E' ? unary(c, y, CYNF_ACT_EXP, 0, 0) : y;
+}
+
 static cynf_tensor_id mod(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_MOD); }
 
 static cynf_tensor_id arcsin(cynf_lower *c) /* Arcsin, Arccos: the angle of (sqrt((1 + x) (1 - x)), x) or of its mirror image */
@@ -350,6 +364,12 @@ static cynf_tensor_id any_all(cynf_lower *c)
 {
     const cynf_tensor_id x = cynf_nonzero(c, operand(c, 0, "x"));
     return cynf_g_reduce(c->g, x, class_name(c)[1] == 'n' ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, axes(c, x), keepdims(c));
+}
+
+static cynf_tensor_id count_nonzero(cynf_lower *c)
+{
+    const cynf_tensor_id x = cynf_nonzero(c, operand(c, 0, "x"));
+    return cynf_g_reduce(c->g, x, CYNF_REDUCE_SUM, axes(c, x), keepdims(c));
 }
 
 static cynf_tensor_id spread(cynf_lower *c) /* Var, Std */
@@ -855,13 +875,13 @@ const cynf_layer_class cynf_layers_ops[] = {
     OP("LogicalNot", logical)
     OP_AS("Where", where, "element by element", "eltwise")
     OP("Isnan", is_number) OP("Isinf", is_number) OP("Isfinite", is_number) OP("Arctan", arctan) OP("Arctan2", arctan2) OP("Arcsin", arcsin) OP("Arccos", arcsin)
-    OP("Arctanh", arctanh) OP("Arccosh", arccosh) OP("Mod", mod)
+    OP("Arctanh", arctanh) OP("Arccosh", arccosh) OP("Mod", mod) OP("Hypot", hypot_op) OP("Deg2rad", scaled) OP("Rad2deg", scaled) OP("Exp2", scaled)
     OP_AS("ZerosLike", constant_like, "element by element", "eltwise")
     OP("OnesLike", constant_like)
     OP_AS("Sum", reduction, "axis, keepdims", "reduce, eltwise")
     OP("Mean", reduction)
     OP("Max", reduction) OP("Amax", reduction) OP("Min", reduction) OP("Amin", reduction) OP("Prod", reduction) OP("Any", any_all) OP("All", any_all)
-    OP("Var", spread) OP("Std", spread) OP("Logsumexp", logsumexp)
+    OP("CountNonzero", count_nonzero) OP("Var", spread) OP("Std", spread) OP("Logsumexp", logsumexp)
     OP_AS("Argmax", arg, "axis, keepdims", "reduce, eltwise", "an axis is needed")
     OP("Argmin", arg)
     OP_AS("Normalize", normalize, "axis", "reduce, eltwise", "order 2")
