@@ -115,7 +115,7 @@ cynf_tensor_id cynf_conv_slices(cynf_lower *c, cynf_tensor_id x, int32_t kd, int
     int32_t n = 0;
     for (int32_t g = 0; g < groups; g++)
         for (int32_t t = 0; t < kd; t++) {
-            begin[1] = t * dilation + front - before;
+            begin[1] = t * dilation + (front - before);
             begin[4] = g * cg;
             if (n == CYNF_MAX_NODE_INPUTS) {
                 part[0] = cynf_g_concat(c->g, part, n, 4);
