@@ -10,7 +10,7 @@
 #include <cpu_features/cpuinfo_x86.h>
 #endif
 
-static unsigned isa_mask = ~0u;
+static unsigned isa_mask = ~0u, target;
 
 static const struct {
     const char *name;
@@ -53,12 +53,15 @@ static unsigned detect(void)
 unsigned cynf_cpu_isas(void)
 {
     static unsigned detected;
+    if (target)
+        return target;
     if (!detected)
         detected = detect();
     return detected & (isa_mask | 1u << CYNF_ISA_SCALAR);
 }
 
 void cynf_cpu_set_mask(unsigned mask) { isa_mask = mask; }
+void cynf_cpu_set_target(unsigned isas) { target = isas; }
 
 bool cynf_cpu_parse_mask(const char *text, unsigned *mask)
 {
@@ -93,14 +96,15 @@ cynf_isa cynf_cpu_best(void)
 
 static int64_t cache_bytes(int name, int64_t otherwise)
 {
-    const long n = sysconf(name);
+    const long n = target ? 0 : sysconf(name);
     return n > 0 ? n : otherwise;
 }
 
 const cynf_machine *cynf_machine_default(void)
 {
     static cynf_machine m;
-    if (!m.cores) {
+    static unsigned of;
+    if (!m.cores || of != target) {
         /* A 3 GHz core: FLOP/cycle 4, 16, 32, 64 and 16, bytes/cycle of a server core. Only ratios matter to the choice. */
         static const double gflops[CYNF_ISA_COUNT] = {6, 24, 96, 192, 48}, gbps[4] = {250, 120, 50, 15};
         memcpy(m.gflops, gflops, sizeof gflops);
@@ -109,6 +113,7 @@ const cynf_machine *cynf_machine_default(void)
         m.cache_bytes[1] = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
         m.cache_bytes[2] = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 2 << 20);
         m.cores = (int32_t)cache_bytes(_SC_NPROCESSORS_ONLN, 1);
+        of = target;
     }
     return &m;
 }

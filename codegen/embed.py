@@ -4,7 +4,7 @@
 
 usage: embed.py ROOT OUT.S DEPFILE
 Folders are listed here rather than in meson.build, so that a new kernel needs no line there; the depfile names the folders too. A model needs no
-library: what SLEEF is called by stays out.
+library, and chooses for its own machine alone: what SLEEF is called by and what describes other machines' kernels stay out.
 """
 import os
 import sys
@@ -19,7 +19,7 @@ def main(root, out, depfile):
             folders.append(folder)
             here = os.path.relpath(folder, root)
             every = here.startswith('codegen')
-            if here == 'kernels/sleef':
+            if here in ('kernels/sleef', 'arch/described'):
                 continue
             paths += [os.path.join(here, n) for n in names if not n.startswith('.') and (every or n.endswith(('.h', '.c', '.inc', '.S')))]
     paths.sort(key=os.fsencode)

@@ -130,14 +130,15 @@ cynf_status cynf_generate(const cynf_program *p, const cynf_gen_options *o, char
     cynf_gen *g = calloc(1, sizeof *g);
     bool *source = calloc(cynf_sources_count(), sizeof *source);
     char *out = strdup(o->out);
-    cynf_walk *walk = NULL;
+    cynf_walk *walk = NULL, *reference = NULL;
     cynf_status s = CYNF_ENOMEM;
-    if (g && source && out && (s = cynf_walk_of_program(&walk, p)) == CYNF_OK) {
+    if (g && source && out && (s = cynf_walk_of_program(&walk, p)) == CYNF_OK &&
+        (!o->reference || (s = cynf_walk_of_program(&reference, o->reference)) == CYNF_OK)) {
         for (size_t n = strlen(out); n > 1 && out[n - 1] == '/'; n--)
             out[n - 1] = 0;
         cynf_gen_options clean = *o;
         clean.out = out;
-        *g = (cynf_gen){.p = p, .walk = walk, .o = &clean, .source = source, .text = text, .cap = cap};
+        *g = (cynf_gen){.p = p, .walk = walk, .reference = reference ? reference : walk, .o = &clean, .source = source, .text = text, .cap = cap};
         set_name(g);
         if (g->status == CYNF_OK)
             cynf_folder_begin(g);
@@ -151,6 +152,7 @@ cynf_status cynf_generate(const cynf_program *p, const cynf_gen_options *o, char
         snprintf(text, cap, "%s", cynf_status_str(s));
     }
     cynf_walk_free(&walk);
+    cynf_walk_free(&reference);
     free(out);
     free(source);
     free(g);

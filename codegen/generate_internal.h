@@ -38,7 +38,7 @@ typedef enum cynf_gen_key { /* KEY stands as @KEY@ in the templates */
 
 typedef struct cynf_gen {
     const cynf_program *p;
-    const cynf_walk *walk;
+    const cynf_walk *walk, *reference; /**< the program's, and the self-test's */
     const cynf_gen_options *o;
     char id[64], upper[64];
     char *folder;                 /* the temporary one */

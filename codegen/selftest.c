@@ -26,7 +26,7 @@ static void fill(cynf_dtype type, unsigned char *to, size_t elems, uint64_t *see
 
 void cynf_gen_selftest(cynf_gen *g)
 {
-    const cynf_walk *w = g->walk;
+    const cynf_walk *w = g->reference;
     const size_t n = (size_t)w->n_in + (size_t)w->n_out;
     size_t bytes = 0, i = 0;
     for (; i < n; i++) {

@@ -21,8 +21,16 @@ static const char *cpuinfo_value(char *line, const char *key)
     return v + 1 + strspn(v + 1, " \t");
 }
 
+static const char *other_cpu;
+
+void cynf_cpu_set_fingerprint(const char *cpu) { other_cpu = cpu; }
+
 const char *cynf_cpu_fingerprint(char *out, size_t cap)
 {
+    if (other_cpu) {
+        snprintf(out, cap, "%s", other_cpu);
+        return out;
+    }
     /* x86, then aarch64; the first processor speaks for all. */
     static const struct {
         const char *key, *label;

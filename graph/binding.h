@@ -26,6 +26,8 @@
 
 /** What identifies this CPU for tuning: "AuthenticAMD family=25 model=17 stepping=1 AMD EPYC"; returns out. */
 const char *cynf_cpu_fingerprint(char *out, size_t cap);
+/** Takes the plans of another machine from now on: cynf_cpu_fingerprint() gives cpu, which must stay. NULL: this machine's again. Not thread-safe. */
+void cynf_cpu_set_fingerprint(const char *cpu);
 /** Key of a problem in plans: cynf_geometry_print(), then " threads=<n>"; returns out. */
 const char *cynf_problem_signature(const cynf_problem *p, int32_t threads, char *out, size_t cap);
 /** Key of a model in plans: operations, attributes, shapes and edges of the optimised graph, but neither names nor weights, so that a

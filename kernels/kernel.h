@@ -53,7 +53,7 @@ struct cynf_kernel {
     const cynf_algo *algo;
     cynf_isa isa;
     cynf_tile tile;
-    cynf_run_fn *run;
+    cynf_run_fn *run; /**< NULL: of an instruction set that this build has no code for, arch/described/kernels.c */
 };
 
 /** As cynf_auto(); with CYNF_MATH_SLEEF the cheapest of SLEEF's kernels, where one supports g. */

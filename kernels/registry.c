@@ -15,26 +15,34 @@
 #include CYNF_CARRIED_OPS
 #undef CYNF_OPERATION
 
+/* One table of all operations for each instruction set of other machines, without bodies; a generated model has no use for them. */
+#if CYNF_DESCRIBED
+extern const cynf_kernel cynf_described__sse41[], cynf_described__avx2[], cynf_described__avx512[], cynf_described__neon[];
+#define DESCRIBED(isa) cynf_described__##isa,
+#else
+#define DESCRIBED(isa)
+#endif
+
 /* Weakest first, so that of two equal costs the later one, which is the wider, can win. */
 #if CYNF_HAVE_SSE41
 #define SSE41(op) cynf_##op##__sse41,
 #else
-#define SSE41(op)
+#define SSE41(op) DESCRIBED(sse41)
 #endif
 #if CYNF_HAVE_AVX2
 #define AVX2(op) cynf_##op##__avx2,
 #else
-#define AVX2(op)
+#define AVX2(op) DESCRIBED(avx2)
 #endif
 #if CYNF_HAVE_AVX512
 #define AVX512(op) cynf_##op##__avx512,
 #else
-#define AVX512(op)
+#define AVX512(op) DESCRIBED(avx512)
 #endif
 #if CYNF_HAVE_NEON
 #define NEON(op) cynf_##op##__neon,
 #else
-#define NEON(op)
+#define NEON(op) DESCRIBED(neon)
 #endif
 
 static const cynf_kernel *const tables[CYNF_OP_COUNT][CYNF_ISA_COUNT + 1] = {
@@ -63,9 +71,9 @@ size_t cynf_kernels(cynf_op op, const cynf_kernel **out, size_t cap)
 {
     size_t n = 0;
     for (const cynf_kernel *const *t = tables[op]; *t; t++)
-        for (const cynf_kernel *k = *t; k->name; k++, n++)
-            if (n < cap)
-                out[n] = k;
+        for (const cynf_kernel *k = *t; k->name; k++)
+            if (k->run && n++ < cap)
+                out[n - 1] = k;
     return n;
 }
 
@@ -107,7 +115,7 @@ static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool 
         return 0;
     for (const cynf_kernel *const *t = tables[op]; *t; t++)
         for (const cynf_kernel *k = *t; k->name; k++) {
-            if (k->algo->sleef != sleef || !cynf_kernel_supports(k, g))
+            if (k->algo->op != op || k->algo->sleef != sleef || !cynf_kernel_supports(k, g))
                 continue;
             n++;
             if (!cap)

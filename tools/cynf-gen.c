@@ -13,10 +13,10 @@
 
 static const char doc[] = "Writes MODEL as a folder of C that needs nothing but libc, libm and pthreads: `make` builds it, `pip install` too.\v"
     "--mode fixed (the default) bakes the plan in and specialises every layer for this kind of CPU. --mode portable writes the graph and the library as "
-    "sources: it runs on any CPU, chooses its kernels when an instance is created, and is the way to another architecture (make CROSS=aarch64-linux-gnu-). "
-    "CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
+    "sources: it runs on any CPU and chooses its kernels when an instance is created. Both build for another machine (make CROSS=aarch64-linux-gnu-); fixed "
+    "code for one is asked for with --isa, and with --cpu where the plan was tuned there. CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
 
-enum { OPT_ISA = 256, OPT_MODE, OPT_KERNEL };
+enum { OPT_CPU = 256, OPT_ISA, OPT_MODE, OPT_KERNEL };
 
 static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
@@ -30,14 +30,16 @@ static const struct argp_option options[] = {
     {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
     {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
     {"isa", OPT_ISA, "NAME", 0, "the strongest instruction set that the code may use: scalar, sse41, avx2, avx512, neon", 0},
+    {"cpu", OPT_CPU, "NAME", 0, "the CPU whose part of the plan is meant (default: this one; cynf-plan check lists them)", 0},
     {"kernel", OPT_KERNEL, "LIST", 0, "parts of kernel names, separated by commas: a kernel that matches is taken wherever it applies", 0},
     {"out", 'o', "FOLDER", 0, "folder to write; an earlier output of cynf-gen is replaced", 0},
     {0},
 };
 
 typedef struct arguments {
-    const char *model, *plan, *isa, *kernel, *shapes[TOOL_MAX_SHAPES];
+    const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_SHAPES];
     int32_t threads;
+    bool foreign; /* isa is another machine's */
     cynf_load_options load;
     cynf_gen_options gen;
 } arguments;
@@ -57,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'n': a->gen.name = arg; break;
     case 'o': a->gen.out = arg; break;
     case OPT_ISA: a->isa = arg; break;
+    case OPT_CPU: a->cpu = arg; break;
     case OPT_KERNEL: a->kernel = arg; break;
     case OPT_MODE:
         if (!strcmp(arg, "portable"))
@@ -74,18 +77,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* Narrows what CYNF_CPU_MASK left; a set that this machine or build lacks is refused. */
-static void allow_isa(const char *name)
+/* Narrows what CYNF_CPU_MASK left. What this machine lacks makes it the target, once the model is loaded, which runs kernels. */
+static unsigned allow_isa(const char *name, bool *foreign)
 {
     unsigned mask;
     if (strchr(name, ',') || !cynf_cpu_parse_mask(name, &mask))
         tool_fail(TOOL_BAD_USAGE, "--isa: expected scalar, sse41, avx2, avx512 or neon, found \"%s\"", name);
     const unsigned here = cynf_cpu_isas();
     for (int isa = 0; isa < CYNF_ISA_COUNT; isa++)
-        if (!strcmp(cynf_isa_name((cynf_isa)isa), name) && !(here >> isa & 1))
-            tool_fail(TOOL_BAD_INPUT, "--isa %s: this machine does not run it (or CYNF_CPU_MASK forbids it), so its kernels cannot be chosen here; "
-                "generate on such a machine, or with --mode portable and build with CROSS=<its compiler's prefix>", name);
-    cynf_cpu_set_mask(mask & here);
+        *foreign |= !strcmp(cynf_isa_name((cynf_isa)isa), name) && !(here >> isa & 1);
+    if (!*foreign)
+        cynf_cpu_set_mask(mask & here);
+    return mask;
 }
 
 /* The command as a shell takes it. */
@@ -154,19 +157,26 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     a.gen.command = command;
     a.load.input_shapes = a.shapes;
-    if (a.isa)
-        allow_isa(a.isa);
+    const unsigned isas = a.isa ? allow_isa(a.isa, &a.foreign) : 0;
 
     work w = {.nodes = 1};
     cynf_progress_begin(&w.bar, stderr);
     cynf_graph *g = tool_load(a.model, &a.load, CYNF_MATH_POLY);
     w.nodes = g->n_node;
     show(&w, LOADED, "loaded");
+    cynf_program *p, *here = NULL;
+    char failure[2048];
+    cynf_status s = CYNF_OK;
+    if (a.foreign && a.gen.mode == CYNF_GEN_FIXED) {
+        s = cynf_program_build(&here, g, &(cynf_build_options){.threads = 1}, failure, sizeof failure);
+        a.gen.reference = here;
+        cynf_cpu_set_target(isas);
+    }
+    cynf_cpu_set_fingerprint(a.cpu);
     cynf_build_options build = {.threads = a.threads, .force = a.kernel};
     cynf_binding *plan = NULL;
     if (a.plan) {
-        const cynf_status s = cynf_plan_open(&plan, a.plan, why, sizeof why);
-        if (s == CYNF_EIO)
+        if (cynf_plan_open(&plan, a.plan, why, sizeof why) == CYNF_EIO)
             tool_fail(TOOL_BAD_INPUT, "%s", why);
         if (plan)
             cynf_binding_apply(plan, g, &build);
@@ -177,9 +187,8 @@ int main(int argc, char **argv)
     build.choose_ctx = &w;
     a.gen.progress = show_writing;
     a.gen.progress_ctx = &w;
-    cynf_program *p;
-    char failure[2048];
-    cynf_status s = cynf_program_build(&p, g, &build, failure, sizeof failure);
+    if (!s)
+        s = cynf_program_build(&p, g, &build, failure, sizeof failure);
     if (s) {
         cynf_progress_end(&w.bar);
         tool_fail(TOOL_BAD_INPUT, "%s: %s", a.model, failure);
@@ -198,6 +207,7 @@ int main(int argc, char **argv)
         if (g->out[i].skip)
             fprintf(stderr, "cynf-gen: the first %d steps of output %d after a reset come before the sequence's first\n", g->out[i].skip, i);
     cynf_program_free(&p);
+    cynf_program_free(&here);
     cynf_binding_free(&plan);
     cynf_graph_free(&g);
     free(command);

@@ -47,6 +47,11 @@ int cynf_isa_lanes(cynf_isa isa);
 unsigned cynf_cpu_isas(void);
 /** Allows only the instruction sets in mask from now on (scalar stays allowed). The initial mask allows all. Not thread-safe. */
 void cynf_cpu_set_mask(unsigned mask);
+/**
+ * Chooses for another machine from now on: cynf_cpu_isas() gives isas, and cynf_machine_default() is a board's. Kernels of sets that this CPU or build lacks
+ * are then chosen, and their weights packed, but must not be run. 0: this machine again. Not thread-safe.
+ */
+void cynf_cpu_set_target(unsigned isas);
 /** Mask from text: comma-separated names, or "all"; a name allows that set and every weaker one of its family. False: unknown name. */
 bool cynf_cpu_parse_mask(const char *text, unsigned *mask);
 /** The best of cynf_cpu_isas(). */
