@@ -131,6 +131,7 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
     cynf_step *s = &p->step[p->n_step];
     memset(s, 0, sizeof *s);
     s->problem = *problem;
+    cynf_geometry_simplify(problem->op, &s->problem.u);
     s->node = node;
     s->name = name;
     s->n_in = n_in;
@@ -138,13 +139,13 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
     s->out = out;
     if (raw)
         s->raw = *raw;
-    if (!(s->kernel = choose(b, problem, node))) {
+    if (!(s->kernel = choose(b, &s->problem, node))) {
         cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no kernel runs it", name ? name : "?", klass ? klass : "?");
         return;
     }
     pack(b, s);
     s->workspace_offset = -1;
-    s->workspace_bytes = (int64_t)cynf_kernel_workspace_bytes(s->kernel, &problem->u, p->threads);
+    s->workspace_bytes = (int64_t)cynf_kernel_workspace_bytes(s->kernel, &s->problem.u, p->threads);
     p->n_step++;
 }
 

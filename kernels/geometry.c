@@ -190,6 +190,31 @@ static const char *check_dims(int rank, const int32_t *dims)
     return NULL;
 }
 
+void cynf_geometry_simplify(cynf_op op, void *geometry)
+{
+    cynf_conv2d *g = geometry;
+    if (op != CYNF_OP_CONV2D)
+        return;
+    const bool r = g->e.residual != 0;
+    if (g->kh != 1 || g->kw != 1 || g->sh != 1 || g->sw != 1 || g->pt != 0 || g->pl != 0 || g->oh != g->h || g->ow != g->w || g->x.rs != g->w * g->x.ps ||
+        g->y.rs != g->w * g->y.ps || (r && g->r.rs != g->w * g->r.ps))
+        return;
+    int64_t pixels = (int64_t)g->h * g->w;
+    const bool whole = g->x.ns == g->h * g->x.rs && g->y.ns == g->h * g->y.rs && (!r || g->r.ns == g->h * g->r.rs);
+    if (whole)
+        pixels *= g->n;
+    if (pixels * (g->x.ps > g->y.ps ? g->x.ps : g->y.ps) > INT32_MAX)
+        return;
+    if (whole)
+        g->n = 1;
+    g->h = g->oh = 1;
+    g->w = g->ow = (int32_t)pixels;
+    g->x.rs = g->w * g->x.ps;
+    g->y.rs = g->w * g->y.ps;
+    if (r)
+        g->r.rs = g->w * g->r.ps;
+}
+
 bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
 {
     const char *w = NULL;

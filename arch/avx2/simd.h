@@ -88,6 +88,7 @@ static CYNF_INLINE float vf_hmin(vf a)
 /* The scalar operand of a matrix product: one broadcast a time. */
 #define VK 1
 typedef __m256 vk;
+#define vk_fence()
 static CYNF_INLINE vk vk_load(const float *p) { return _mm256_broadcast_ss(p); }
 static CYNF_INLINE vf vf_fmak(vf acc, vf b, vk a, int lane) { (void)lane; return _mm256_fmadd_ps(a, b, acc); }
 

@@ -68,6 +68,7 @@ static CYNF_INLINE float vf_hmin(vf a) { return _mm512_reduce_min_ps(a); }
 /* The scalar operand of a matrix product: one broadcast a time. */
 #define VK 1
 typedef __m512 vk;
+#define vk_fence()
 static CYNF_INLINE vk vk_load(const float *p) { return _mm512_set1_ps(*p); }
 static CYNF_INLINE vf vf_fmak(vf acc, vf b, vk a, int lane) { (void)lane; return _mm512_fmadd_ps(a, b, acc); }
 

@@ -87,6 +87,8 @@ static CYNF_INLINE float vf_hmin(vf a) { return vminvq_f32(a); }
 /* The scalar operand of a matrix product: four at a time, then FMLA by lane; vf_fmak wants a lane that folds to a constant. */
 #define VK 4
 typedef float32x4_t vk;
+/* GCC 12 would load what all lanes multiply before the first product, run out of registers and move accumulators about. */
+#define vk_fence() __asm__ volatile("" ::: "memory")
 static CYNF_INLINE vk vk_load(const float *p) { return vld1q_f32(p); }
 static CYNF_INLINE vf vf_fmak(vf acc, vf b, vk a, int lane)
 {

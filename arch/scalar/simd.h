@@ -75,6 +75,7 @@ static CYNF_INLINE float vf_hmin(vf a) { return a; }
 
 #define VK 1
 typedef float vk;
+#define vk_fence()
 static CYNF_INLINE vk vk_load(const float *p) { return *p; }
 static CYNF_INLINE vf vf_fmak(vf acc, vf b, vk a, int lane) { (void)lane; return vf_fma(a, b, acc); }
 

@@ -418,6 +418,11 @@ void cynf_kernel_run(const cynf_kernel *k, const void *g, int stage, const cynf_
 size_t cynf_geometry_bytes(cynf_op op);
 /** Whether the struct's numbers are in range and consistent. On false, why (if not NULL) gets static text. */
 bool cynf_geometry_valid(cynf_op op, const void *g, const char **why);
+/**
+ * The same problem as kernels like it best, in place: a 1x1 convolution over images without gaps becomes one long row of pixels, where no register tile
+ * meets the end of a row. Programs ask for it; kernels do not, since compilers lose the constants of a literal geometry in changed copies.
+ */
+void cynf_geometry_simplify(cynf_op op, void *g);
 /** Useful floating-point operations (multiply and add count one each; taps on padding do not count). */
 double cynf_geometry_flops(cynf_op op, const void *g);
 /** Number of inputs that a run reads. */

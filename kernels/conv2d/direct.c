@@ -58,19 +58,19 @@ static double set_conflicts(const cynf_conv2d *g, cynf_tile t, cynf_isa isa, con
 
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
-    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
-    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&g, t);
-    const int per_tile = s.tw * s.th, tail = s.th == 1 ? g.ow % s.tw : 0, icg = g.ic / g.groups, block = g.x.b < icg ? g.x.b : icg;
-    const double rows = (double)g.n * g.groups * CYNF_CEIL_DIV(g.oh, s.th), full = s.th == 1 ? g.ow / s.tw : 1; /* tiles of such a row */
-    const double nominal = 2.0 * g.n * g.oh * g.ow * (double)cynf_conv2d_k(&g) * g.oc;
+    const cynf_conv2d *g = geometry;
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(g, t);
+    const int per_tile = s.tw * s.th, tail = s.th == 1 ? g->ow % s.tw : 0, icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg;
+    const double rows = (double)g->n * g->groups * CYNF_CEIL_DIV(g->oh, s.th), full = s.th == 1 ? g->ow / s.tw : 1; /* tiles of such a row */
+    const double nominal = 2.0 * g->n * g->oh * g->ow * (double)cynf_conv2d_k(g) * g->oc;
     /* Taps on padding are not computed, or else copied. */
-    const double k = cynf_conv2d_pads(&g) ? (double)cynf_conv2d_k(&g) : (double)cynf_conv2d_k(&g) * cynf_geometry_flops(CYNF_OP_CONV2D, &g) / nominal;
-    const double copy = cynf_conv2d_pads(&g) ? 8.0 * g.n * g.h * g.w * g.ic * cynf_conv2d_panels(&g, t) / m->gbps[1] * 1e-9 : 0;
-    const bool flat = g.kw == 1 || (g.dw == 1 && g.x.ps == block);
-    const double calls = (double)g.kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g.kw) * (full + (tail > 0)) * cynf_conv2d_panels(&g, t); /* of the micro-kernel */
+    const double k = cynf_conv2d_pads(g) ? (double)cynf_conv2d_k(g) : (double)cynf_conv2d_k(g) * cynf_geometry_flops(CYNF_OP_CONV2D, g) / nominal;
+    const double copy = cynf_conv2d_pads(g) ? 8.0 * g->n * g->h * g->w * g->ic * cynf_conv2d_panels(g, t) / m->gbps[1] * 1e-9 : 0;
+    const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == block);
+    const double calls = (double)g->kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g->kw) * (full + (tail > 0)) * cynf_conv2d_panels(g, t); /* of the micro-kernel */
     const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
-    const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g.oc / g.groups, t, isa, m) * set_conflicts(&g, t, isa, m) + 3e-9 * calls;
-    const double weights = (double)cynf_conv2d_packed_bytes(&g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
+    const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g->oc / g->groups, t, isa, m) * set_conflicts(g, t, isa, m) + 3e-9 * calls;
+    const double weights = (double)cynf_conv2d_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
     return (rows * row > stream ? rows * row : stream) + copy + 50e-9;
 }
 

@@ -188,45 +188,46 @@ static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_c
     }
 }
 
-static CYNF_INLINE void conv2d_direct(const cynf_conv2d *geometry, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)stage;
-    const cynf_conv2d whole = cynf_conv2d_flattened(geometry);
-    const cynf_conv2d_tiling s = cynf_conv2d_tiles(&whole, t);
-    const bool pads = cynf_conv2d_pads(&whole);
-    const int nr = t.nv * t.v, ocg = whole.oc / whole.groups, icg = whole.ic / whole.groups, panels = cynf_conv2d_panels(&whole, t), narrow = ocg % nr;
+    cynf_conv2d padded;
+    const cynf_conv2d *g = whole;
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(whole, t);
+    const bool pads = cynf_conv2d_pads(whole);
+    const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin; unit < end; unit++) {
         const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
         const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
         const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
-        const int group = (int)(unit / per_group % (size_t)whole.groups), image = (int)(unit / per_group / (size_t)whole.groups);
+        const int group = (int)(unit / per_group % (size_t)whole->groups), image = (int)(unit / per_group / (size_t)whole->groups);
         int tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
         const float *packed =
-            (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(&whole, t) + (size_t)panel * (cynf_conv2d_k(&whole) + 1) * (size_t)nr;
-        const float *x = a->x[0] + (ptrdiff_t)image * whole.x.ns + group * icg;
-        const float *r = whole.e.residual ? a->x[1] + (ptrdiff_t)image * whole.r.ns : NULL;
-        float *y = a->y + (ptrdiff_t)image * whole.y.ns;
-        cynf_conv2d g = whole;
+            (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(whole, t) + (size_t)panel * (cynf_conv2d_k(whole) + 1) * (size_t)nr;
+        const float *x = a->x[0] + (ptrdiff_t)image * whole->x.ns + group * icg;
+        const float *r = whole->e.residual ? a->x[1] + (ptrdiff_t)image * whole->r.ns : NULL;
+        float *y = a->y + (ptrdiff_t)image * whole->y.ns;
         if (pads) {
             const int oh0 = tile / s.tiles_w * s.th;
-            float *rows = cynf_private(a, 0, cynf_conv2d_direct_private_bytes(&whole, t), thread);
-            g = cynf_conv2d_padded(&whole, s, oh0);
-            cynf_conv2d_copy_rows(&whole, &g, oh0, x, rows);
+            float *rows = cynf_private(a, 0, cynf_conv2d_direct_private_bytes(whole, t), thread);
+            padded = cynf_conv2d_padded(whole, s, oh0);
+            g = &padded;
+            cynf_conv2d_copy_rows(whole, g, oh0, x, rows);
             x = rows;
-            y += (ptrdiff_t)oh0 * whole.y.rs;
+            y += (ptrdiff_t)oh0 * whole->y.rs;
             if (r)
-                r += (ptrdiff_t)oh0 * whole.r.rs;
+                r += (ptrdiff_t)oh0 * whole->r.rs;
             tile_end -= tile;
             tile = 0;
         }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-            cynf_conv2d_direct_panel(&g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
+            cynf_conv2d_direct_panel(g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
         else
             switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(&g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(&g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(&g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
             }
     }
 }

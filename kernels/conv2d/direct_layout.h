@@ -38,23 +38,6 @@ static CYNF_INLINE size_t cynf_conv2d_packed_bytes(const cynf_conv2d *g, cynf_ti
     return (size_t)g->groups * cynf_conv2d_packed_group(g, t) * sizeof(float);
 }
 
-/** A 1x1 convolution over images without gaps is one long row of pixels: the same problem, where a tile never meets the end of a row. */
-static CYNF_INLINE cynf_conv2d cynf_conv2d_flattened(const cynf_conv2d *g)
-{
-    cynf_conv2d f = *g;
-    const bool r = g->e.residual != 0;
-    if (g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->pt == 0 && g->pl == 0 && g->oh == g->h && g->ow == g->w &&
-        g->x.rs == g->w * g->x.ps && g->y.rs == g->w * g->y.ps && (!r || g->r.rs == g->w * g->r.ps)) {
-        f.h = f.oh = 1;
-        f.w = f.ow = g->h * g->w;
-        if (g->n > 1 && g->x.ns == g->h * g->x.rs && g->y.ns == g->h * g->y.rs && (!r || g->r.ns == g->h * g->r.rs)) {
-            f.n = 1;
-            f.w = f.ow = g->n * f.w;
-        }
-    }
-    return f;
-}
-
 /**
  * Whether a unit first copies its input rows, padding included, into its thread's workspace: with a channel or two (a first layer) the copy costs
  * less than tiles that skip taps (Zen 4: 64x64x1 k3 -> 16 in 14.4 us, not 17.7, interleaved; with 3 channels it no longer pays). Not for very long rows, since a unit is
@@ -66,7 +49,7 @@ static CYNF_INLINE bool cynf_conv2d_pads(const cynf_conv2d *g)
 }
 
 /**
- * How the output of one image (of a flattened geometry) is cut: register tiles of th rows x tw columns, th*tw <= mr; a unit is one panel on a
+ * How the output of one image is cut: register tiles of th rows x tw columns, th*tw <= mr; a unit is one panel on a
  * block of consecutive tiles.
  */
 typedef struct cynf_conv2d_tiling {
@@ -97,14 +80,10 @@ static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cy
 /** The rows of output oh0 ... of a geometry that pads, as a problem of its own without padding, on the copied rows. */
 static CYNF_INLINE cynf_conv2d cynf_conv2d_padded(const cynf_conv2d *g, cynf_conv2d_tiling s, int oh0)
 {
-    const int rows = s.per_block / s.tiles_w * s.th, left = g->oh - oh0;
-    cynf_conv2d p = *g;
-    p.pt = p.pl = 0;
-    p.oh = left < rows ? left : rows;
-    p.h = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1;
-    p.w = (g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1;
-    p.x = (cynf_view){.rs = p.w * g->ic, .ps = g->ic, .b = g->ic};
-    return p;
+    const int rows = s.per_block / s.tiles_w * s.th, left = g->oh - oh0, w = (g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1;
+    return (cynf_conv2d){.n = g->n, .h = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1, .w = w, .ic = g->ic, .oh = left < rows ? left : rows, .ow = g->ow,
+        .oc = g->oc, .kh = g->kh, .kw = g->kw, .sh = g->sh, .sw = g->sw, .dh = g->dh, .dw = g->dw, .groups = g->groups,
+        .x = {.rs = w * g->ic, .ps = g->ic, .b = g->ic}, .y = g->y, .r = g->r, .e = g->e};
 }
 
 static CYNF_INLINE size_t cynf_conv2d_direct_private_bytes(const cynf_conv2d *g, cynf_tile t)
@@ -115,10 +94,9 @@ static CYNF_INLINE size_t cynf_conv2d_direct_private_bytes(const cynf_conv2d *g,
     return (size_t)CYNF_ROUND_UP(p.h * p.x.rs + 16, 16) * sizeof(float); /* one line more: the last vector is stored whole */
 }
 
-static CYNF_INLINE size_t cynf_conv2d_direct_units(const cynf_conv2d *geometry, cynf_tile t)
+static CYNF_INLINE size_t cynf_conv2d_direct_units(const cynf_conv2d *g, cynf_tile t)
 {
-    const cynf_conv2d g = cynf_conv2d_flattened(geometry);
-    return (size_t)g.n * (size_t)g.groups * (size_t)cynf_conv2d_panels(&g, t) * (size_t)cynf_conv2d_tiles(&g, t).blocks;
+    return (size_t)g->n * (size_t)g->groups * (size_t)cynf_conv2d_panels(g, t) * (size_t)cynf_conv2d_tiles(g, t).blocks;
 }
 
 #endif

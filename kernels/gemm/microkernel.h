@@ -59,6 +59,7 @@ static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_
             ak[m] = vk_load(rows >> m & 1 ? a + off[m] + c : b);
 #pragma GCC unroll 4
         for (int lane = 0; lane < VK; lane++) {
+            vk_fence();
             vf bv[CYNF_NV_MAX];
 #pragma GCC unroll 4
             for (int v = 0; v < nv; v++)
