@@ -729,12 +729,14 @@ static cynf_tensor_id get_item(cynf_lower *c)
             const cJSON *v[3] = {cJSON_GetObjectItemCaseSensitive(config, "start"), cJSON_GetObjectItemCaseSensitive(config, "stop"), cJSON_GetObjectItemCaseSensitive(config, "step")};
             const int32_t n = cynf_shape_of(c, x).d[axis];
             const double step = cJSON_IsNumber(v[2]) ? v[2]->valuedouble : 1;
+            if (!(fabs(step) >= 1 && fabs(step) <= 1 << 30) || step != trunc(step))
+                return cynf_graph_fail(c->g, CYNF_EFORMAT, "the step of a slice is %g, not a whole number other than 0", step);
             double begin = cJSON_IsNumber(v[0]) ? v[0]->valuedouble + (v[0]->valuedouble < 0 ? n : 0) : step > 0 ? 0 : n - 1;
             double end = cJSON_IsNumber(v[1]) ? v[1]->valuedouble + (v[1]->valuedouble < 0 ? n : 0) : step > 0 ? n : -1;
             begin = fmin(fmax(begin, step > 0 ? 0 : -1), step > 0 ? n : n - 1);
             end = fmin(fmax(end, -1), n);
             const double size = ceil((end - begin) / step);
-            if (!(size >= 1) || fabs(step) > 1 << 30)
+            if (!(size >= 1))
                 return cynf_graph_fail(c->g, CYNF_EFORMAT, "a slice leaves nothing of an axis of %d", n);
             c->g->batch_mixed |= !axis && (begin != 0 || size != n || step != 1);
             int32_t *index = malloc((size_t)size * sizeof *index);
