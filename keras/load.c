@@ -197,14 +197,16 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
 {
     cynf_graph *g = c->g;
     c->klass = cynf_layer_find(klass);
-    if (!c->klass)
+    if (!c->klass) {
         cynf_layer_refuse(c, klass, c->json);
-    else if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
+        return false;
+    }
+    if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_positional);
     else if (call->extra && c->klass->arity != CYNF_ANY_CALL)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
     check_weights(c);
-    for (int32_t i = 0; c->klass && c->klass->arity != CYNF_ANY_CALL && i < c->n_in; i++)
+    for (int32_t i = 0; c->klass->arity != CYNF_ANY_CALL && i < c->n_in; i++)
         if (c->in[i] >= 0 && !g->t[c->in[i]].shape.rank)
             cynf_graph_fail(g, CYNF_EFORMAT, "called with a scalar, expected samples");
     return !g->status;

@@ -149,6 +149,13 @@ static const char *check_window(int in, int out, int k, int s, int d, int before
     return NULL;
 }
 
+/* Kernels copy rows of a padded image and index them with int. */
+static const char *check_padded(int channels, int64_t oh, int kh, int sh, int dh, int64_t ow, int kw, int sw, int dw)
+{
+    const int64_t h = (oh - 1) * sh + (int64_t)(kh - 1) * dh + 1, w = (ow - 1) * sw + (int64_t)(kw - 1) * dw + 1;
+    return h > MAX_ELEMS / w || h * w > MAX_ELEMS / channels ? "the padded image is too large: over 2^31 elements" : NULL;
+}
+
 static const char *check_epilogue(const cynf_epilogue *e)
 {
     return (uint32_t)e->act < CYNF_ACT_COUNT ? NULL : "unknown activation";
@@ -160,7 +167,8 @@ static const char *check_conv2d(const cynf_conv2d *g)
     if (g->n < 1 || g->ic < 1 || g->oc < 1 || g->groups < 1 || g->ic % g->groups || g->oc % g->groups)
         return "groups must divide input and output channels";
     if ((why = check_window(g->h, g->oh, g->kh, g->sh, g->dh, g->pt)) || (why = check_window(g->w, g->ow, g->kw, g->sw, g->dw, g->pl)) ||
-        (why = check_view(&g->x, g->ic)) || (why = check_view(&g->y, g->oc)) || (why = check_epilogue(&g->e)))
+        (why = check_padded(g->ic, g->oh, g->kh, g->sh, g->dh, g->ow, g->kw, g->sw, g->dw)) || (why = check_view(&g->x, g->ic)) ||
+        (why = check_view(&g->y, g->oc)) || (why = check_epilogue(&g->e)))
         return why;
     return g->e.residual ? check_view(&g->r, g->oc) : NULL;
 }
@@ -171,7 +179,8 @@ static const char *check_dwconv2d(const cynf_dwconv2d *g)
     if (g->n < 1 || g->c < 1 || g->mult < 1)
         return "channels and multiplier must be positive";
     if ((why = check_window(g->h, g->oh, g->kh, g->sh, g->dh, g->pt)) || (why = check_window(g->w, g->ow, g->kw, g->sw, g->dw, g->pl)) ||
-        (why = check_view(&g->x, g->c)) || (why = check_view(&g->y, g->c * g->mult)) || (why = check_epilogue(&g->e)))
+        (why = check_padded(g->c, g->oh, g->kh, g->sh, g->dh, g->ow, g->kw, g->sw, g->dw)) || (why = check_view(&g->x, g->c)) ||
+        (why = check_view(&g->y, g->c * g->mult)) || (why = check_epilogue(&g->e)))
         return why;
     return g->e.residual ? check_view(&g->r, g->c * g->mult) : NULL;
 }
