@@ -35,18 +35,26 @@ static CYNF_INLINE vf vf_exp_reduced(vf x, vf *n)
     return vf_fma(vf_mul(r, r), p, r);
 }
 
-/** a 2^n with one rounding, for n whose half is an exponent: the result may overflow or be denormal. */
-static CYNF_INLINE vf vf_scale(vf a, vi n)
+#ifndef vf_scale /* an instruction of AVX-512 */
+/** a 2^n with one rounding, for whole n whose half is an exponent: the result may overflow or be denormal. */
+static CYNF_INLINE vf vf_scale(vf a, vf n)
 {
-    const vi half = vi_shr(n, 1);
-    return vf_mul(vf_mul(a, vf_pow2(half)), vf_pow2(vi_sub(n, half)));
+    const vi whole = vi_from_vf(n), half = vi_shr(whole, 1);
+    return vf_mul(vf_mul(a, vf_pow2(half)), vf_pow2(vi_sub(whole, half)));
+}
+#endif
+
+/** exp(x) of x up to 89. */
+static CYNF_INLINE vf vf_exp_below(vf x)
+{
+    vf n;
+    const vf e = vf_exp_reduced(vf_max(vf_set1(-105), x), &n);
+    return vf_scale(vf_add(vf_set1(1), e), n);
 }
 
 static CYNF_INLINE vf vf_exp(vf x)
 {
-    vf n;
-    const vf e = vf_exp_reduced(vf_min(vf_set1(89), vf_max(vf_set1(-105), x)), &n);
-    return vf_scale(vf_add(vf_set1(1), e), vi_from_vf(n));
+    return vf_exp_below(vf_min(vf_set1(89), x));
 }
 
 static CYNF_INLINE vf vf_expm1(vf x)
@@ -54,7 +62,7 @@ static CYNF_INLINE vf vf_expm1(vf x)
     vf n;
     const vf e = vf_exp_reduced(vf_min(vf_set1(89), vf_max(vf_set1(-20), x)), &n);
     const vf one_less = vf_sub(vf_set1(1), vf_pow2(vi_sub(vi_set1(0), vi_from_vf(vf_min(vf_set1(60), n)))));
-    return vf_scale(vf_add(e, one_less), vi_from_vf(n));
+    return vf_scale(vf_add(e, one_less), n);
 }
 
 /** 2^e (1 + f) = u + c, sqrt(1/2) <= 1 + f < sqrt(2), for normal u > 0 and c, which is far below an ulp of u; returns log(u + c) + extra ln 2. */
@@ -134,7 +142,7 @@ static CYNF_INLINE vf vf_erf(vf x)
     q = vf_fma(q, t, vf_set1(0x1.aef97ep-4f));
     q = vf_fma(q, t, vf_set1(0x1.45812ap-1f));
     q = vf_fma(q, t, vf_set1(0x1.072d7ep-3f));
-    const vf small = vf_fma(p, t, t), large = vf_sub(vf_set1(1), vf_exp(vf_neg(vf_fma(q, t, t))));
+    const vf small = vf_fma(p, t, t), large = vf_sub(vf_set1(1), vf_exp_below(vf_neg(vf_fma(q, t, t))));
     return vf_with_sign(vf_sel(vf_lt(t, vf_set1(0.9375f)), small, large), x);
 }
 
@@ -209,14 +217,14 @@ static CYNF_INLINE vf vf_cos(vf x) { return vf_sin_shifted(x, 1); }
 /** exp(-|x|) never overflows, and neither sign loses small results. */
 static CYNF_INLINE vf vf_sigmoid(vf x)
 {
-    const vf one = vf_set1(1), e = vf_exp(vf_neg(vf_abs(x)));
+    const vf one = vf_set1(1), e = vf_exp_below(vf_neg(vf_abs(x)));
     return vf_div(vf_sel(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
 }
 
 /** log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
 static CYNF_INLINE vf vf_softplus(vf x)
 {
-    const vf e = vf_exp(vf_neg(vf_abs(x)));
+    const vf e = vf_exp_below(vf_neg(vf_abs(x)));
     /* Below 2^-25 the logarithm is its argument, and denormals stay what they are. */
     const vf l = vf_sel(vf_lt(e, vf_set1(0x1p-25f)), e, vf_log1p_finite(e));
     return vf_add(vf_max(vf_zero(), x), l);

@@ -11,7 +11,7 @@
 
 /** s[0] are the strides that order the dimensions. The last two dimensions are a plane of rows and columns, cut into blocks of h x w. */
 typedef struct cynf_nd {
-    int32_t rank, dims[CYNF_MAX_DIMS], s[CYNF_ND_OPERANDS][CYNF_MAX_DIMS];
+    int32_t rank, dims[CYNF_MAX_DIMS + 1], s[CYNF_ND_OPERANDS][CYNF_MAX_DIMS + 1]; /* one to spare, to move with */
     int32_t h, w, down, across;
 } cynf_nd;
 
@@ -61,6 +61,21 @@ static CYNF_INLINE void cynf_nd_collapse(cynf_nd *nd)
         for (int k = 0; k < CYNF_ND_OPERANDS; k++)
             nd->s[k][0] = !nd->rank;
     }
+}
+
+/** Makes the longest dimension the rows where the plane is small, since every plane costs some 20 ns; the order in operand 0 is lost. */
+static CYNF_INLINE void cynf_nd_widen(cynf_nd *nd)
+{
+    const int row = nd->rank - 2;
+    int longest = row;
+    for (int i = 0; i < row; i++)
+        if (nd->dims[i] > nd->dims[longest])
+            longest = i;
+    if (longest == row || nd->dims[row] * nd->dims[row + 1] >= CYNF_ND_UNIT / 8)
+        return;
+    cynf_nd_move(nd, nd->rank, row);
+    cynf_nd_move(nd, row, longest);
+    cynf_nd_move(nd, longest, nd->rank);
 }
 
 /** Cuts the plane into blocks at most widest across. */

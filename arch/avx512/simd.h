@@ -56,6 +56,7 @@ static CYNF_INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 static CYNF_INLINE vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_shl(a, n) _mm512_slli_epi32(a, n)
 #define vi_shr(a, n) _mm512_srai_epi32(a, n)
+#define vf_scale(a, n) _mm512_scalef_ps(a, n) /* the others compute it: kernels/math.h */
 static CYNF_INLINE vi vi_from_vf(vf a) { return _mm512_cvtps_epi32(a); }
 static CYNF_INLINE vf vf_from_vi(vi a) { return _mm512_cvtepi32_ps(a); }
 static CYNF_INLINE vi vi_cast(vf a) { return _mm512_castps_si512(a); }

@@ -23,8 +23,11 @@ static CYNF_INLINE cynf_nd copy_strided_space(const cynf_copy *g)
             t.s[1][row] = 1;
             nd = t;
         }
+    const bool transposed = nd.s[1][row + 1] > 1 && nd.s[1][row] == 1;
+    if (!transposed)
+        cynf_nd_widen(&nd);
     /* Square blocks for a transposition, long ones for anything else. */
-    cynf_nd_cut(&nd, nd.s[1][row + 1] > 1 && nd.s[1][row] == 1 ? 64 : CYNF_ND_UNIT);
+    cynf_nd_cut(&nd, transposed ? 64 : CYNF_ND_UNIT);
     return nd;
 }
 

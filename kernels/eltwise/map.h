@@ -65,6 +65,19 @@ static CYNF_INLINE void eltwise_rows(const int kind, const cynf_epilogue *e, con
     bool direct = y_step == 1;
     for (int k = 0; k < inputs; k++)
         direct = direct && nd->s[1 + k][col] <= 1;
+    bool moves = direct; /* no operand repeats an element along a row */
+    for (int k = 0; k < inputs; k++)
+        moves = moves && nd->s[1 + k][col] == 1;
+    if (moves) { /* rows may be as short as a vector */
+        const ptrdiff_t along[3] = {1, 1, 1};
+        for (int r = 0; r < walk->rows; r++) {
+            const float *in[3] = {0};
+            for (int k = 0; k < inputs; k++)
+                in[k] = a->x[k] + walk->at[1 + k] + (ptrdiff_t)r * nd->s[1 + k][row];
+            eltwise_line(kind, e, walk->cols, in, along, a->y + walk->at[0] + (ptrdiff_t)r * nd->s[0][row]);
+        }
+        return;
+    }
     const int chunk = direct ? walk->cols : CYNF_MAP_GATHER;
     for (int r = 0; r < walk->rows; r++)
         for (int c = 0; c < walk->cols; c += chunk) {

@@ -19,6 +19,7 @@ static CYNF_INLINE cynf_nd eltwise_map_space(const cynf_eltwise *g)
     for (int i = 0; i < g->rank; i++)
         cynf_nd_add(&nd, g->dims[i], g->ys[i], g->xs[0][i], inputs > 1 ? g->xs[1][i] : 0, inputs > 2 ? g->xs[2][i] : 0);
     cynf_nd_collapse(&nd);
+    cynf_nd_widen(&nd);
     cynf_nd_cut(&nd, CYNF_ND_UNIT);
     return nd;
 }

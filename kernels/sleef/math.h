@@ -21,6 +21,7 @@
 #endif
 
 static CYNF_INLINE vf vf_exp(vf x) { return CYNF_SLEEF(exp)(x); }
+static CYNF_INLINE vf vf_exp_below(vf x) { return vf_exp(x); }
 static CYNF_INLINE vf vf_expm1(vf x) { return CYNF_SLEEF(expm1)(x); }
 static CYNF_INLINE vf vf_log(vf x) { return CYNF_SLEEF(log)(x); }
 static CYNF_INLINE vf vf_log1p_finite(vf x) { return CYNF_SLEEF(log1p)(x); }
