@@ -129,9 +129,9 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
     cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
 }
 
-/** The tiles [tile, end) of one image and one panel of nv vectors, n channels of them real, the first oc0. */
-static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, int n, const float *x,
-    const float *packed, const float *r, float *y, int tile, int end)
+/** The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. literal: so is the geometry. */
+static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, const bool literal, cynf_conv2d_tiling s, const int mr, const int nv, int oh, int oc0,
+    int n, const float *x, const float *packed, const float *r, float *y, int tile, int end)
 {
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
@@ -142,13 +142,13 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
 
     int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
     for (; tile < end; tile++) {
-        const int rows = g->oh - oh0 < s.th ? g->oh - oh0 : s.th, columns = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
+        const int rows = oh - oh0 < s.th ? oh - oh0 : s.th, columns = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
         const int ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
         /* With a literal geometry the whole tile is straight-line code of its own; at run time one text serves both. */
-        if (__builtin_constant_p(g->ow) && whole)
+        if (literal && whole)
             cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
         else
             cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
@@ -167,11 +167,11 @@ static CYNF_INLINE float *cynf_conv2d_put(float *to, const float *from, int n)
     return to + n;
 }
 
-/** Copies the input rows that output rows oh0 ... of p (cynf_conv2d_padded) read, zeros where there is padding. */
-static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_conv2d *p, int oh0, const float *x, float *to)
+/** Copies the input rows that output rows [oh0, oh0 + oh) of p (cynf_conv2d_padded) read, zeros where there is padding. */
+static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_conv2d *p, int oh0, int oh, const float *x, float *to)
 {
     const int right = p->w - g->pl - g->w, inside = right < 0 ? g->w + right : g->w; /* columns of the image that are read */
-    const int rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1;
+    const int rows = (oh - 1) * p->sh + (p->kh - 1) * p->dh + 1;
     for (int i = 0, ih = oh0 * g->sh - g->pt; i < rows; i++, ih++) {
         const float *from = x + (ptrdiff_t)ih * g->x.rs;
         if (ih < 0 || ih >= g->h) {
@@ -191,17 +191,16 @@ static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_c
 static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)stage;
-    cynf_conv2d padded;
-    const cynf_conv2d *g = whole;
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(whole, t);
-    const bool pads = cynf_conv2d_pads(whole);
+    const bool pads = cynf_conv2d_pads(whole), literal = __builtin_constant_p(whole->ow);
+    const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin; unit < end; unit++) {
         const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
         const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
         const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
         const int group = (int)(unit / per_group % (size_t)whole->groups), image = (int)(unit / per_group / (size_t)whole->groups);
-        int tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
+        int oh = whole->oh, tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
         const float *packed =
             (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(whole, t) + (size_t)panel * (cynf_conv2d_k(whole) + 1) * (size_t)nr;
@@ -211,9 +210,8 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
         if (pads) {
             const int oh0 = tile / s.tiles_w * s.th;
             float *rows = cynf_private(a, 0, cynf_conv2d_direct_private_bytes(whole, t), thread);
-            padded = cynf_conv2d_padded(whole, s, oh0);
-            g = &padded;
-            cynf_conv2d_copy_rows(whole, g, oh0, x, rows);
+            oh = oh - oh0 < padded.oh ? oh - oh0 : padded.oh;
+            cynf_conv2d_copy_rows(whole, g, oh0, oh, x, rows);
             x = rows;
             y += (ptrdiff_t)oh0 * whole->y.rs;
             if (r)
@@ -222,12 +220,12 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
             tile = 0;
         }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-            cynf_conv2d_direct_panel(g, s, t.mr, t.nv, oc0, n, x, packed, r, y, tile, tile_end);
+            cynf_conv2d_direct_panel(g, literal, s, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
         else
             switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(g, s, t.mr, 1, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(g, s, t.mr, 2, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(g, s, t.mr, 3, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(g, literal, s, t.mr, 1, oh, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(g, literal, s, t.mr, 2, oh, oc0, n, x, packed, r, y, tile, tile_end))
+                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(g, literal, s, t.mr, 3, oh, oc0, n, x, packed, r, y, tile, tile_end))
             }
     }
 }

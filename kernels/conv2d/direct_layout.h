@@ -77,11 +77,11 @@ static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cy
     return s;
 }
 
-/** The rows of output oh0 ... of a geometry that pads, as a problem of its own without padding, on the copied rows. */
-static CYNF_INLINE cynf_conv2d cynf_conv2d_padded(const cynf_conv2d *g, cynf_conv2d_tiling s, int oh0)
+/** A block of tiles of a geometry that pads, as a problem of its own without padding, on the copied rows. */
+static CYNF_INLINE cynf_conv2d cynf_conv2d_padded(const cynf_conv2d *g, cynf_conv2d_tiling s)
 {
-    const int rows = s.per_block / s.tiles_w * s.th, left = g->oh - oh0, w = (g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1;
-    return (cynf_conv2d){.n = g->n, .h = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1, .w = w, .ic = g->ic, .oh = left < rows ? left : rows, .ow = g->ow,
+    const int rows = s.per_block / s.tiles_w * s.th, w = (g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1;
+    return (cynf_conv2d){.n = g->n, .h = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1, .w = w, .ic = g->ic, .oh = rows, .ow = g->ow,
         .oc = g->oc, .kh = g->kh, .kw = g->kw, .sh = g->sh, .sw = g->sw, .dh = g->dh, .dw = g->dw, .groups = g->groups,
         .x = {.rs = w * g->ic, .ps = g->ic, .b = g->ic}, .y = g->y, .r = g->r, .e = g->e};
 }
@@ -90,7 +90,7 @@ static CYNF_INLINE size_t cynf_conv2d_direct_private_bytes(const cynf_conv2d *g,
 {
     if (!cynf_conv2d_pads(g))
         return 0;
-    const cynf_conv2d p = cynf_conv2d_padded(g, cynf_conv2d_tiles(g, t), 0);
+    const cynf_conv2d p = cynf_conv2d_padded(g, cynf_conv2d_tiles(g, t));
     return (size_t)CYNF_ROUND_UP(p.h * p.x.rs + 16, 16) * sizeof(float); /* one line more: the last vector is stored whole */
 }
 

@@ -78,10 +78,12 @@ static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++)
             bv[v] = vf_load(b + v * VL);
+        const float *at = a + c;
+        __asm__("" : "+r"(at)); /* else GCC sees that pixels overlap, and carries elements from one round to the next in registers it lacks */
 #pragma GCC unroll 32
         for (int m = 0; m < mr; m++)
             if (rows >> m & 1) {
-                const vf x = vf_set1(a[off[m] + c]);
+                const vf x = vf_set1(at[off[m]]);
 #pragma GCC unroll 4
                 for (int v = 0; v < nv; v++)
                     acc[m][v] = vf_fma(x, bv[v], acc[m][v]);
