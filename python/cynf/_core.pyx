@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.pythread cimport PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, PyThread_type_lock, WAIT_LOCK
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
@@ -12,6 +13,9 @@ from libc.string cimport memcpy, memset
 
 cnp.import_array()
 
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(object o)
 
 cdef extern from "dlfcn.h":
     void *dlopen(const char *path, int flags)
@@ -133,6 +137,8 @@ cdef class Port:
     cdef readonly int rows  # of one run along the first axis
     cdef int rank, type_num
     cdef cnp.npy_intp sizes[8]  # sizes[0] is the batch
+    cdef list kept  # the last two arrays given
+    cdef int oldest
 
     @staticmethod
     cdef Port of(const cynf_model_port *p):
@@ -145,6 +151,7 @@ cdef class Port:
         self.type_num = (<cnp.dtype>self.dtype).type_num
         for i in range(p.rank):
             self.sizes[i] = p.shape[i]
+        self.kept = [None, None]
         return self
 
     cdef cnp.ndarray taken(self, object x, int number):
@@ -156,18 +163,46 @@ cdef class Port:
             a = np.require(x, self.dtype, 'CA')
         else:
             a = x
-        cdef bint fits = cnp.PyArray_NDIM(a) == self.rank
+        cdef bint right = cnp.PyArray_NDIM(a) == self.rank
         for i in range(1, self.rank):
-            fits = fits and cnp.PyArray_DIM(a, i) == self.sizes[i]
-        if not fits:
+            right = right and cnp.PyArray_DIM(a, i) == self.sizes[i]
+        if not right:
             raise ValueError(f'input {number} ("{self.name}") has shape {np.shape(x)}, expected {(None,) + self.shape}')
         return a
 
+    cdef bint fits(self, cnp.ndarray a, cnp.npy_intp rows):
+        cdef int i
+        cdef bint same = cnp.PyArray_NDIM(a) == self.rank and cnp.PyArray_TYPE(a) == self.type_num and cnp.PyArray_ISCARRAY(a)
+        for i in range(self.rank):
+            same = same and cnp.PyArray_DIM(a, i) == (self.sizes[i] if i else rows)
+        return same
+
     cdef cnp.ndarray given(self, cnp.npy_intp rows):
+        """
+        An array for results. One that nobody but this port holds any more is given again: a new one would cost its pages,
+        several microseconds a 100 kB, on every call.
+        """
         cdef cnp.npy_intp sizes[8]
+        cdef cnp.ndarray a
+        cdef int i
+        for a in self.kept:
+            if a is not None and Py_REFCNT(a) == 2 and self.fits(a, rows):  # the list's and a's
+                return a
+        cdef cnp.npy_intp size = (<cnp.dtype>self.dtype).itemsize
+        cdef object memory  # no array, since a view of the result must refer to the result
         memcpy(sizes, self.sizes, sizeof(sizes))
         sizes[0] = rows
-        return cnp.PyArray_EMPTY(self.rank, sizes, self.type_num, 0)
+        for i in range(self.rank):
+            size *= sizes[i]
+        if size < 4096:
+            a = cnp.PyArray_EMPTY(self.rank, sizes, self.type_num, 0)
+        else:  # vectors that straddle cache lines would cost more than the two objects
+            memory = PyByteArray_FromStringAndSize(NULL, size + 63)
+            a = cnp.PyArray_SimpleNewFromData(self.rank, sizes, self.type_num, <void *>((<size_t>PyByteArray_AS_STRING(memory) + 63) & ~<size_t>63))
+            cnp.set_array_base(a, memory)
+        self.kept[self.oldest] = a
+        self.oldest = 1 - self.oldest
+        return a
 
     def __repr__(self):
         return f"{self.name}: {self.dtype}{(None,) + self.shape}"
@@ -272,6 +307,8 @@ cdef class Model:
 
     Arrays hold any number of samples along the first axis and are cast to the declared types. Calls from several
     threads take turns; for parallel calls make a model a thread.
+
+    The memory of the last two results is kept, and used again once the caller has dropped them.
 
     A model with stateful layers goes on where its last call ended, until reset_state(); model.state is what it keeps.
     """

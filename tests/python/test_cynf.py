@@ -49,6 +49,29 @@ class Engines(unittest.TestCase):
             self.close(m(self.x.astype(dtype)))
         self.close(m(np.asfortranarray(self.x)))
 
+    def test_results_are_the_caller_s(self):
+        m = cynf.compile(DIGITS + '.h5')
+        n = 128 * len(self.x)  # large enough for memory of its own alignment
+        for x in (self.x, np.repeat(self.x, n // len(self.x), axis=0)):
+            want = m(x).copy()
+            held = [m(x) for _ in range(4)]
+            part = m(x)[1:]
+            m(x[::-1].copy())
+            for y in held:
+                np.testing.assert_array_equal(y, want)
+            np.testing.assert_array_equal(part, want[1:])
+            self.assertEqual(len({y.ctypes.data for y in held}), 4)
+            changed = m(x)
+            changed.shape = -1
+            del changed, y, held, part
+            locked = m(x)
+            locked.flags.writeable = False
+            del locked
+            for _ in range(3):
+                y = m(x)
+                np.testing.assert_array_equal(y, want)
+                self.assertTrue(y.flags.writeable)
+
     def test_sleef(self):
         with self.assertRaises(ValueError):
             cynf.compile(DIGITS + '.h5', math='sleef', engine='native', workdir=self.folder)
