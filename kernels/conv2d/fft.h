@@ -80,7 +80,7 @@ static CYNF_INLINE void conv2d_fft(const cynf_conv2d *g, cynf_tile t, int stage,
     const cynf_tiling l = conv2d_fft_tiling(g, t);
     const float *const bias = a->packed, *const u = bias + l.panels * l.nr;
     for (size_t unit = begin; unit < end; unit++) {
-        const conv2d_tiled_unit w = conv2d_tiled_unit_of(g, &l, 2, stage, a, thread, (int)unit);
+        const conv2d_tiled_unit w = conv2d_tiled_unit_of(&l, 2, stage, a, thread, (int)unit);
         for (int i = w.t0; i < w.t1; i += 2)
             conv2d_fft_forward(g, &l, n, a, &w, i);
         for (int p = w.p0; p < w.p1; p++) {

@@ -14,13 +14,13 @@ typedef struct conv2d_tiled_unit {
     int t0, t1, p0, p1;   /**< tiles to transform (within the block) and panels to multiply and transform back */
 } conv2d_tiled_unit;
 
-static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_conv2d *g, const cynf_tiling *l, int group, int stage, const cynf_args *a, int thread, int u)
+static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_tiling *l, int group, int stage, const cynf_args *a, int thread, int u)
 {
     float *const m = cynf_private(a, conv2d_tiling_shared(l), conv2d_tiling_private(l), thread), *const scratch = m + l->m_bytes / 4;
     float *const v = l->shared ? a->workspace : scratch + l->scratch_bytes / 4;
     const bool transform = l->shared && stage == 0;
     const int block = !l->shared ? u : transform ? u * group / l->tb : u % l->blocks;
-    const int rows = conv2d_tiling_rows(g, l, block);
+    const int rows = conv2d_tiling_rows(l, block);
     conv2d_tiled_unit r = {l->shared ? v + block * l->v_block : v, m, scratch, block * l->tb, rows, 0, rows, 0, l->panels};
     if (transform) {
         r.t0 = u * group - r.first;
@@ -76,15 +76,33 @@ static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_t
     }
 }
 
+/** One of a tiling's images: image n of the batch, its rows y, y + dh ... and columns x, x + dw ... of the output. */
+typedef struct conv2d_phase {
+    int n, y, x;
+} conv2d_phase;
+
+static CYNF_INLINE conv2d_phase conv2d_tiled_phase(const cynf_conv2d *g, int image)
+{
+    return (conv2d_phase){image / (g->dh * g->dw), image / g->dw % g->dh, image % g->dw};
+}
+
+/** A phase of a view. */
+static CYNF_INLINE cynf_view conv2d_tiled_view(const cynf_conv2d *g, const cynf_view *v)
+{
+    return (cynf_view){.ns = v->ns, .rs = v->rs * g->dh, .ps = v->ps * g->dw, .bs = v->bs, .b = v->b};
+}
+
 /** The last step of tile i, output channels c ... c + VL: bias, residual, activation and store of the pixels that the image has; see cynf_patch_store. */
 static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const float *bias, const float *patch, ptrdiff_t rs, ptrdiff_t ps,
     const cynf_args *a)
 {
-    const int image = i / l->rows, q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx;
+    const int q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx;
+    const conv2d_phase p = conv2d_tiled_phase(g, i / l->rows);
+    const int h = CYNF_CEIL_DIV(g->oh - p.y, g->dh) - oy, w = CYNF_CEIL_DIV(g->ow - p.x, g->dw) - ox, y = p.y + oy * g->dh, x = p.x + ox * g->dw;
+    const cynf_view yv = conv2d_tiled_view(g, &g->y), rv = conv2d_tiled_view(g, &g->r);
     if (q < l->tiles)
-        cynf_patch_store(patch, rs, ps, bias + c, g->oh - oy < l->sy ? g->oh - oy : l->sy, g->ow - ox < l->sx ? g->ow - ox : l->sx,
-            g->oc - c < VL ? g->oc - c : VL, &g->e, g->e.residual ? a->x[1] + cynf_pixel(&g->r, image, oy, ox, c) : NULL, &g->r,
-            a->y + cynf_pixel(&g->y, image, oy, ox, c), &g->y);
+        cynf_patch_store(patch, rs, ps, bias + c, h < l->sy ? h : l->sy, w < l->sx ? w : l->sx, g->oc - c < VL ? g->oc - c : VL, &g->e,
+            g->e.residual ? a->x[1] + cynf_pixel(&g->r, p.n, y, x, c) : NULL, &rv, a->y + cynf_pixel(&g->y, p.n, y, x, c), &yv);
 }
 
 #endif

@@ -13,9 +13,9 @@ static inline bool conv2d_tiling_supports(const cynf_conv2d *g, cynf_tile t, con
            (int64_t)conv2d_tiling_packed(g, l) <= CYNF_TILED_PACKED_MAX;
 }
 
-static inline size_t conv2d_tiling_units(const cynf_conv2d *g, const cynf_tiling *l, int group, int stage)
+static inline size_t conv2d_tiling_units(const cynf_tiling *l, int group, int stage)
 {
-    return (size_t)(!l->shared ? l->blocks : stage == 0 ? g->n * l->rows / group : l->panels * l->blocks);
+    return (size_t)(!l->shared ? l->blocks : stage == 0 ? l->images * l->rows / group : l->panels * l->blocks);
 }
 
 /** Clears packed, stores the biases and returns U. */
@@ -48,7 +48,7 @@ static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
  */
 static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
 {
-    const double rows = (double)g->n * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
+    const double rows = (double)l->images * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
     const double products = 2 * rows * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8); /* one vector a row: a load for every product */
     const double u = (double)conv2d_tiling_packed(g, l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
     const double vectors = rows * (forward * CYNF_CEIL_DIV(g->ic, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
@@ -62,7 +62,7 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     static size_t units_##algo_(const void *g, cynf_tile t, int stage) \
     { \
         const cynf_tiling l = tiling_##algo_(g, t); \
-        return conv2d_tiling_units(g, &l, group, stage); \
+        return conv2d_tiling_units(&l, group, stage); \
     } \
     static size_t packed_bytes_##algo_(const void *g, cynf_tile t) \
     { \

@@ -9,6 +9,8 @@
  *     U [ceil(oc/nr)][S][ic][nr]   transformed weights, behind ceil(oc/nr) * nr biases: the packed weights
  *     M [tb][S][nr]          V U of one block and one panel of nr output channels, transformed back at once
  *
+ * A dilated convolution falls into dh x dw convolutions without dilation, each over every dh-th row and dw-th column: phases, which count as images.
+ *
  * The tiles form blocks of tb, so that a panel of U is used tb times from a near cache. When V of the whole layer is small it is shared and made
  * in a stage of its own: then (panel, block) are the units of the second stage, and U is read once. Otherwise a unit is a block, V is private.
  */
@@ -24,6 +26,7 @@
 
 typedef struct cynf_tiling {
     int32_t slabs, sy, sx;            /**< S, and the outputs of a tile */
+    int32_t images;                   /**< those of the batch, times the phases */
     int32_t tx, tiles, rows;          /**< tiles of an image row, of an image; rows: tiles rounded up to the group that is transformed together */
     int32_t tb, blocks, panels, nr, kp;
     bool shared;
@@ -33,13 +36,14 @@ typedef struct cynf_tiling {
 
 static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group, size_t scratch_bytes)
 {
-    const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic, t.v), tx = CYNF_CEIL_DIV(g->ow, sx), tiles = CYNF_CEIL_DIV(g->oh, sy) * tx;
-    const int rows = CYNF_ROUND_UP(tiles, group), all = g->n * rows;
+    const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic, t.v), oh = CYNF_CEIL_DIV(g->oh, g->dh), ow = CYNF_CEIL_DIV(g->ow, g->dw);
+    const int images = g->n * g->dh * g->dw, tx = CYNF_CEIL_DIV(ow, sx), tiles = CYNF_CEIL_DIV(oh, sy) * tx;
+    const int rows = CYNF_ROUND_UP(tiles, group), all = images * rows;
     const int fit = (int)(CYNF_TILED_BLOCK_BYTES / ((int64_t)slabs * (kp + nr) * 4)), most = fit < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : fit;
     const int tb = CYNF_ROUND_UP(CYNF_CEIL_DIV(all, CYNF_CEIL_DIV(all, most)), group), blocks = CYNF_CEIL_DIV(all, tb);
     const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
     return (cynf_tiling){
-        .slabs = slabs, .sy = sy, .sx = sx, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = CYNF_CEIL_DIV(g->oc, nr), .nr = nr,
+        .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = CYNF_CEIL_DIV(g->oc, nr), .nr = nr,
         .kp = kp, .shared = v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
         .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
         .scratch_bytes = scratch_bytes,
@@ -47,9 +51,9 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
 }
 
 /** Tiles of block b; the last one is not always full. */
-static CYNF_INLINE int conv2d_tiling_rows(const cynf_conv2d *g, const cynf_tiling *l, int b)
+static CYNF_INLINE int conv2d_tiling_rows(const cynf_tiling *l, int b)
 {
-    const int left = g->n * l->rows - b * l->tb;
+    const int left = l->images * l->rows - b * l->tb;
     return left < l->tb ? left : l->tb;
 }
 

@@ -6,7 +6,7 @@
 
 static bool supports(const cynf_conv2d *g, cynf_tile t, int m)
 {
-    if (g->kh != 3 || g->kw != 3 || g->sh != 1 || g->sw != 1 || g->dh != 1 || g->dw != 1 || g->groups != 1)
+    if (g->kh != 3 || g->kw != 3 || g->sh != 1 || g->sw != 1 || g->dh > g->h || g->dw > g->w || g->groups != 1)
         return false;
     const cynf_tiling l = conv2d_winograd_tiling(g, t, m);
     return conv2d_tiling_supports(g, t, &l);

@@ -15,6 +15,8 @@ static const int edges[][11] = {
     {2, 9, 9, 20, 33, 1, 2, 1, 0, 0, 1},
     {1, 12, 50, 6, 9, 2, 1, 1, 0, 1, 1},  /* even kernel */
     {1, 15, 15, 4, 8, 3, 1, 4, 4, 4, 1},  /* dilated */
+    {2, 11, 7, 20, 20, 3, 1, 2, 1, 3, 1}, /* dilated, padding no multiple of it */
+    {1, 8, 30, 16, 40, 3, 1, 7, 0, 9, 1}, /* fewer rows of output than dilated ones */
     {1, 6, 6, 8, 8, 3, 1, 1, 1, 1, 8},    /* as many groups as channels */
     {1, 6, 6, 12, 30, 3, 1, 1, 1, 1, 3},
     {1, 5, 5, 2, 3, 5, 1, 1, 4, 4, 1},    /* outputs wholly on padding at the corners of the kernel */
@@ -48,7 +50,7 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     g->kw = square ? g->kh : test_int(r, 1, 7);
     g->sh = dense ? 1 : test_int(r, 1, 3);
     g->sw = square ? g->sh : test_int(r, 1, 3);
-    g->dh = dense || test_one_in(r, 2) ? 1 : test_int(r, 1, 3);
+    g->dh = test_one_in(r, 2) ? 1 : test_int(r, 1, 3);
     g->dw = square ? g->dh : test_int(r, 1, 3);
     g->pt = test_one_in(r, 3) ? 0 : test_int(r, 0, (g->kh - 1) * g->dh);
     g->pl = test_one_in(r, 3) ? 0 : test_int(r, 0, (g->kw - 1) * g->dw);
