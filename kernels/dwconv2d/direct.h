@@ -51,30 +51,30 @@ static CYNF_INLINE void cynf_dw_direct_pixels(const cynf_dwconv2d *g, const cynf
             }
         }
     }
-    cynf_dw_finish(g, l, p, n, acc, y, g->y.ps, r, g->r.ps);
+    cynf_dw_finish(g, l, p, n, acc, y, l->y.ps, r, g->r.ps);
 }
 
 static CYNF_INLINE void cynf_dw_direct_lanes(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const bool spread, const int n,
     const cynf_dw_unit *u, const float *x, const float *w, float *y, const float *r)
 {
-    for (int oy = u->y0; oy < u->y1; oy++, y += g->y.rs, r += g->r.rs) {
+    for (int oy = u->y0; oy < u->y1; oy++, y += l->y.rs, r += g->r.rs) {
         int ox = u->x0;
         float *q = y;
         const float *s = r;
-        for (; ox + t.mr <= u->x1; ox += t.mr, q += (ptrdiff_t)t.mr * g->y.ps, s += (ptrdiff_t)t.mr * g->r.ps)
+        for (; ox + t.mr <= u->x1; ox += t.mr, q += (ptrdiff_t)t.mr * l->y.ps, s += (ptrdiff_t)t.mr * g->r.ps)
             cynf_dw_direct_pixels(g, l, t.mr, spread, n, x, w, q, s, oy, ox);
-        for (; ox + 2 <= u->x1; ox += 2, q += (ptrdiff_t)2 * g->y.ps, s += (ptrdiff_t)2 * g->r.ps)
+        for (; ox + 2 <= u->x1; ox += 2, q += (ptrdiff_t)2 * l->y.ps, s += (ptrdiff_t)2 * g->r.ps)
             cynf_dw_direct_pixels(g, l, 2, spread, n, x, w, q, s, oy, ox);
         if (ox < u->x1)
             cynf_dw_direct_pixels(g, l, 1, spread, n, x, w, q, s, oy, ox);
     }
 }
 
-/** The area of a unit. x, r: the image; w: the block's weights; y: pixel (u->y0, u->x0) of the output, wherever that is kept. */
-static CYNF_INLINE void cynf_dw_direct_area(const cynf_dwconv2d *g, cynf_tile t, const cynf_dw_unit *u, const float *x, const float *w, float *y,
-    const float *r)
+/** The area of a unit. x, r: the image; w: the block's weights; y: pixel (u->y0, u->x0) of the output, wherever that is kept as view says. */
+static CYNF_INLINE void cynf_dw_direct_area(const cynf_dwconv2d *g, const cynf_view *view, cynf_tile t, const cynf_dw_unit *u, const float *x,
+    const float *w, float *y, const float *r)
 {
-    const cynf_dw_lanes l = cynf_dw_lanes_of(g, cynf_dw_block_at(g, VL, u->block));
+    const cynf_dw_lanes l = cynf_dw_lanes_of(g, view, cynf_dw_block_at(g, VL, u->block));
     const bool spread = cynf_dw_over_multipliers(g);
     x += cynf_channel(&g->x, l.block.ic);
     if (g->e.residual)
@@ -95,7 +95,7 @@ static CYNF_INLINE void dwconv2d_direct(const cynf_dwconv2d *g, cynf_tile t, int
     (void)thread;
     for (size_t i = begin; i < end; i++) {
         const cynf_dw_unit u = cynf_dw_unit_at(g, VL, cynf_dw_direct_rows(g), CYNF_DW_DIRECT_COLS, i);
-        cynf_dw_direct_area(g, t, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns,
+        cynf_dw_direct_area(g, &g->y, t, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns,
             (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL),
             a->y + (ptrdiff_t)u.image * g->y.ns + (ptrdiff_t)u.y0 * g->y.rs + (ptrdiff_t)u.x0 * g->y.ps,
             g->e.residual ? a->x[1] + (ptrdiff_t)u.image * g->r.ns : a->x[0]);

@@ -91,7 +91,7 @@ static CYNF_INLINE void dwconv2d_im2col(const cynf_dwconv2d *g, cynf_tile t, int
     float *const p = cynf_private(a, 0, cynf_dw_im2col_private_bytes(g, t), thread);
     for (size_t i = begin; i < end; i++) {
         const cynf_dw_unit u = cynf_dw_unit_at(g, VL, area.rows, area.cols, i);
-        const cynf_dw_lanes l = cynf_dw_lanes_of(g, cynf_dw_block_at(g, VL, u.block));
+        const cynf_dw_lanes l = cynf_dw_lanes_of(g, &g->y, cynf_dw_block_at(g, VL, u.block));
         const float *x = a->x[0] + (ptrdiff_t)u.image * g->x.ns + cynf_channel(&g->x, l.block.ic);
         const float *w = (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL);
         float *y = a->y + (ptrdiff_t)u.image * g->y.ns + (ptrdiff_t)u.y0 * g->y.rs + (ptrdiff_t)u.x0 * g->y.ps;

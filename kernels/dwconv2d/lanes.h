@@ -8,18 +8,19 @@
 
 #define CYNF_DW_FINISH_MAX 8 /* pixels of a tile */
 
-/** Where the lanes of a block lie behind a pixel of y and of r; plain: side by side, at y_ch and r_ch. */
+/** Where the lanes of a block lie behind a pixel of y, the output or a workspace in its place, and of r; plain: side by side, at y_ch and r_ch. */
 typedef struct cynf_dw_lanes {
     cynf_dw_block block;
+    cynf_view y; /**< a copy, which folds: the address of a view that is no literal would not */
     bool plain;
     ptrdiff_t y_ch, r_ch;
 } cynf_dw_lanes;
 
-static CYNF_INLINE cynf_dw_lanes cynf_dw_lanes_of(const cynf_dwconv2d *g, cynf_dw_block b)
+static CYNF_INLINE cynf_dw_lanes cynf_dw_lanes_of(const cynf_dwconv2d *g, const cynf_view *y, cynf_dw_block b)
 {
     const int oc = g->c * g->mult;
-    const bool plain = g->mult == 1 || (b.step == 1 && g->y.b >= oc && (!g->e.residual || g->r.b >= oc));
-    return (cynf_dw_lanes){b, plain, plain ? cynf_channel(&g->y, b.oc) : 0, plain && g->e.residual ? cynf_channel(&g->r, b.oc) : 0};
+    const bool plain = g->mult == 1 || (b.step == 1 && y->b >= oc && (!g->e.residual || g->r.b >= oc));
+    return (cynf_dw_lanes){b, *y, plain, plain ? cynf_channel(y, b.oc) : 0, plain && g->e.residual ? cynf_channel(&g->r, b.oc) : 0};
 }
 
 /** n lanes of input; spread: one input channel for all of them. */
@@ -52,10 +53,10 @@ static CYNF_INLINE vf cynf_dw_get(const cynf_view *v, const cynf_dw_lanes *l, pt
     return n == VL ? vf_load(p + ch) : vf_loadn(p + ch, n);
 }
 
-static CYNF_INLINE void cynf_dw_put(const cynf_view *v, const cynf_dw_lanes *l, const int n, float *p, vf a)
+static CYNF_INLINE void cynf_dw_put(const cynf_dw_lanes *l, const int n, float *p, vf a)
 {
     if (!l->plain)
-        cynf_dw_scatter(v, &l->block, p, a);
+        cynf_dw_scatter(&l->y, &l->block, p, a);
     else if (n == VL)
         vf_store(p + l->y_ch, a);
     else
@@ -84,7 +85,7 @@ static CYNF_INLINE void cynf_dw_finish(const cynf_dwconv2d *g, const cynf_dw_lan
             out[i] = vf_clip(out[i], g->e.a, g->e.b);
 #pragma GCC unroll 8
     for (int i = 0; i < p; i++)
-        cynf_dw_put(&g->y, l, n, y + i * y_step, out[i]);
+        cynf_dw_put(l, n, y + i * y_step, out[i]);
 }
 
 /** The other activations, over rows x cols pixels just stored: too long to stand at every store. y: the first pixel. */
@@ -92,8 +93,8 @@ static __attribute__((noinline, unused)) void cynf_dw_activate(const cynf_dwconv
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
-            float *p = y + (ptrdiff_t)i * g->y.rs + (ptrdiff_t)j * g->y.ps;
-            cynf_dw_put(&g->y, l, l->block.n, p, cynf_activate(cynf_dw_get(&g->y, l, l->y_ch, l->block.n, p), &g->e));
+            float *p = y + (ptrdiff_t)i * l->y.rs + (ptrdiff_t)j * l->y.ps;
+            cynf_dw_put(l, l->block.n, p, cynf_activate(cynf_dw_get(&l->y, l, l->y_ch, l->block.n, p), &g->e));
         }
 }
 

@@ -100,7 +100,7 @@ static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_
     }
     if (!edge || o >= waiting - 1) {
         const ptrdiff_t ox = o - waiting + 1;
-        cynf_dw_finish(g, l, rows, VL, acc[waiting - 1], strip->y + ox * g->y.ps, g->y.rs, strip->r + ox * g->r.ps, g->r.rs);
+        cynf_dw_finish(g, l, rows, VL, acc[waiting - 1], strip->y + ox * l->y.ps, l->y.rs, strip->r + ox * g->r.ps, g->r.rs);
     }
 }
 
@@ -141,7 +141,7 @@ static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw
     for (int oy = u->y0; oy < u->y1;) {
         const int left = u->y1 - oy, rows = CYNF_CEIL_DIV(left, CYNF_CEIL_DIV(left, most)), iy = oy * s - g->pt;
         strip.x = x + (ptrdiff_t)iy * g->x.rs;
-        strip.y = y + (ptrdiff_t)(oy - u->y0) * g->y.rs;
+        strip.y = y + (ptrdiff_t)(oy - u->y0) * l->y.rs;
         strip.r = r + (ptrdiff_t)(oy - u->y0) * g->r.rs;
         strip.in_image = 0;
         for (int i = 0; i < (rows - 1) * s + k; i++)
@@ -176,12 +176,12 @@ static CYNF_INLINE void cynf_dw_rows_kernel(const cynf_dwconv2d *g, const cynf_d
 }
 
 /** As cynf_dw_direct_area, which takes the last vector's channels if it is not full; for the geometries that cynf_dw_rows_fit and all columns. */
-static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, cynf_tile t, const cynf_dw_unit *u, const float *x, const float *w, float *y,
-    const float *r)
+static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, const cynf_view *view, cynf_tile t, const cynf_dw_unit *u, const float *x,
+    const float *w, float *y, const float *r)
 {
-    cynf_dw_lanes l = cynf_dw_lanes_of(g, cynf_dw_block_at(g, VL, u->block));
+    cynf_dw_lanes l = cynf_dw_lanes_of(g, view, cynf_dw_block_at(g, VL, u->block));
     if (l.block.n < VL) {
-        cynf_dw_direct_area(g, t, u, x, w, y, r);
+        cynf_dw_direct_area(g, view, t, u, x, w, y, r);
         return;
     }
     l.plain = true;
@@ -199,7 +199,7 @@ static CYNF_INLINE void dwconv2d_rows(const cynf_dwconv2d *g, cynf_tile t, int s
     (void)thread;
     for (size_t i = begin; i < end; i++) {
         const cynf_dw_unit u = cynf_dw_unit_at(g, VL, CYNF_DW_ROWS_BAND, g->ow, i);
-        cynf_dw_rows_area(g, t, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns, (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL),
+        cynf_dw_rows_area(g, &g->y, t, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns, (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL),
             a->y + (ptrdiff_t)u.image * g->y.ns + (ptrdiff_t)u.y0 * g->y.rs, g->e.residual ? a->x[1] + (ptrdiff_t)u.image * g->r.ns : a->x[0]);
     }
 }
