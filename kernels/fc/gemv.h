@@ -22,7 +22,7 @@ static CYNF_INLINE void cynf_fc_gemv_panel(const cynf_fc *g, const int mr, const
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++)
         sum[v] = vf_load(packed + v * VL);
-    cynf_row_product(mr, nv, g->k, x, packed + nv * VL, sum);
+    cynf_row_product(mr, nv, false, g->k, x, packed + nv * VL, sum);
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++)
         acc[0][v] = sum[v];

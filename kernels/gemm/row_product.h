@@ -5,6 +5,7 @@
  *     acc[v] += sum_{k < n} x[k] * b[(k * vectors + v) * VL ...]        v < vectors
  *
  * Element k goes to partial sum k % sums, which hides the latency of the multiply-add; the sums, a multiple of VK, are added pairwise. acc starts the first.
+ * back: the elements from the last to the first, for a panel whose end is in a nearer cache than its beginning.
  */
 #ifndef CYNF_ROW_PRODUCT_H
 #define CYNF_ROW_PRODUCT_H
@@ -14,29 +15,33 @@
 #define CYNF_SUMS_MAX 8
 #define CYNF_VECTORS_MAX 8
 
-static CYNF_INLINE void cynf_row_product(const int sums, const int vectors, int n, const float *x, const float *b, vf acc[CYNF_VECTORS_MAX])
+static CYNF_INLINE void cynf_row_product(const int sums, const int vectors, bool back, int n, const float *x, const float *b, vf acc[CYNF_VECTORS_MAX])
 {
     vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX];
-    int k = 0;
+    const int whole = n / sums * sums, first = back && whole ? whole - sums : 0;
+    const ptrdiff_t step = back ? -sums : sums;
 #pragma GCC unroll 8
     for (int i = 0; i < sums; i++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[i][v] = i ? vf_zero() : acc[v];
-    for (; k + sums <= n; k += sums, b += sums * vectors * VL)
+    const float *xk = x + first, *bk = b + first * (ptrdiff_t)vectors * VL;
+    for (int k = 0; k < whole; k += sums, xk += step, bk += step * vectors * VL) {
+        __asm__("" : "+r"(xk), "+r"(bk)); /* else GCC 12 vectorises over k where VL is 1, and reads before the first element going back */
 #pragma GCC unroll 8
         for (int i = 0; i < sums; i += VK) {
-            const vk a = vk_load(x + k + i);
+            const vk a = vk_load(xk + i);
 #pragma GCC unroll 4
             for (int lane = 0; lane < VK; lane++)
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++)
-                    sum[i + lane][v] = vf_fmak(sum[i + lane][v], vf_load(b + ((i + lane) * vectors + v) * VL), a, lane);
+                    sum[i + lane][v] = vf_fmak(sum[i + lane][v], vf_load(bk + ((i + lane) * vectors + v) * VL), a, lane);
         }
-    for (; k < n; k++, b += vectors * VL)
+    }
+    for (int k = whole; k < n; k++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            sum[0][v] = vf_fma(vf_set1(x[k]), vf_load(b + v * VL), sum[0][v]);
+            sum[0][v] = vf_fma(vf_set1(x[k]), vf_load(b + (k * (ptrdiff_t)vectors + v) * VL), sum[0][v]);
 #pragma GCC unroll 4
     for (int half = CYNF_SUMS_MAX / 2; half > 0; half /= 2)
 #pragma GCC unroll 4

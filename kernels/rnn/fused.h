@@ -22,18 +22,26 @@ static CYNF_INLINE vf rnn_fused_load(const float *p, int n) { return n >= VL ? v
 /** z h + (1 - z) g, in the form that leaves h as it is where z is 1. */
 static CYNF_INLINE vf rnn_fused_mix(vf z, vf h, vf g) { return vf_fma(z, h, vf_mul(vf_sub(vf_set1(1), z), g)); }
 
+/** The first unit of block i of a step. Every other step goes through the weights from the last to the first: those it begins with are in the nearest cache. */
+static CYNF_INLINE int rnn_fused_block(const cynf_rnn *g, const int nr, int i, bool back)
+{
+    return (back ? CYNF_CEIL_DIV(g->h, nr) - 1 - i : i) * nr;
+}
+
 /** One step of one sequence. x: its projection; h, next, c, z, rh: states in the workspace. */
-static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int kind, const float *x, const float *packed, const float *h, float *next,
-    float *c, float *z, float *rh)
+static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int kind, bool back, const float *x, const float *packed, const float *h,
+    float *next, float *c, float *z, float *rh)
 {
     const int gates = kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4, nr = t.nv * VL;
-    const float *bias = packed + rnn_fused_bias(g, t), *b = packed;
+    const float *bias = packed + rnn_fused_bias(g, t);
     vf acc[CYNF_VECTORS_MAX];
-    for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * gates * nr) {
+    for (int i0 = 0; i0 < g->h; i0 += nr) {
+        const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
+        const float *b = packed + (ptrdiff_t)j0 * g->h * gates;
 #pragma GCC unroll 8
         for (int i = 0; i < gates * t.nv; i++)
             acc[i] = vf_zero();
-        cynf_row_product(t.mr, gates * t.nv, g->h, h, b, acc);
+        cynf_row_product(t.mr, gates * t.nv, back, g->h, h, b, acc);
 #pragma GCC unroll 2
         for (int v = 0; v < t.nv; v++) {
             const int j = j0 + v * VL, left = g->h - j;
@@ -65,12 +73,13 @@ static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int
     }
     if (kind != CYNF_RNN_GRU)
         return;
-    b = packed + rnn_fused_phase1(g, t);
-    for (int j0 = 0; j0 < g->h; j0 += nr, b += (ptrdiff_t)g->h * nr) {
+    for (int i0 = 0; i0 < g->h; i0 += nr) {
+        const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
+        const float *b = packed + rnn_fused_phase1(g, t) + (ptrdiff_t)j0 * g->h;
 #pragma GCC unroll 8
         for (int i = 0; i < t.nv; i++)
             acc[i] = vf_zero();
-        cynf_row_product(t.mr, t.nv, g->h, rh, b, acc);
+        cynf_row_product(t.mr, t.nv, back, g->h, rh, b, acc);
 #pragma GCC unroll 2
         for (int v = 0; v < t.nv; v++) {
             const int j = j0 + v * VL;
@@ -96,7 +105,7 @@ static CYNF_INLINE void rnn_fused_sequence(const cynf_rnn *g, cynf_tile t, const
         const int at = g->x_reverse ? g->t - 1 - s : s;
         const bool live = !mask || mask[at] != 0;
         if (live) {
-            rnn_fused_step(g, t, kind, x + (ptrdiff_t)at * g->x_ts, a->packed, h, next, c, z, rh);
+            rnn_fused_step(g, t, kind, s % 2, x + (ptrdiff_t)at * g->x_ts, a->packed, h, next, c, z, rh);
             float *const old = h;
             h = next;
             next = old;
