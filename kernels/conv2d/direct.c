@@ -56,6 +56,20 @@ static double set_conflicts(const cynf_conv2d *g, cynf_tile t, cynf_isa isa, con
     return fetch > compute ? fetch / compute : 1;
 }
 
+/**
+ * Seconds that tiles with taps on padding take beyond their multiply-adds: a branch for each row, for which cores of 4 instructions a cycle have no
+ * room, so that a step of a few rows takes as long as one of all; wider cores have it.
+ */
+static double masks(const cynf_conv2d *g, cynf_conv2d_tiling s, double k, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    if (isa != CYNF_ISA_NEON || g->kw == 1 || cynf_conv2d_pads(g))
+        return 0;
+    const int right = (g->ow - 1) * g->sw + (g->kw - 1) * g->dw - g->pl - (g->w - 1), span = s.tw * g->sw;
+    const int edges = (g->pl > 0 ? CYNF_CEIL_DIV(g->pl, span) : 0) + (right > 0 ? CYNF_CEIL_DIV(right, span) : 0);
+    const double tiles = (double)(edges < s.tiles_w ? edges : s.tiles_w) * CYNF_CEIL_DIV(g->oh, s.th) * g->n * g->groups * cynf_conv2d_panels(g, t);
+    return tiles * k * (0.5 + 0.25 * t.nv) * t.mr * 2.0 * t.v / m->gflops[isa] * 1e-9;
+}
+
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_conv2d *g = geometry;
@@ -71,7 +85,7 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
     const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g->oc / g->groups, t, isa, m) * set_conflicts(g, t, isa, m) + 3e-9 * calls;
     const double weights = (double)cynf_conv2d_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
-    return (rows * row > stream ? rows * row : stream) + copy + 50e-9;
+    return (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
 }
 
 const cynf_algo cynf_conv2d_direct = {

@@ -162,8 +162,14 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, const boo
 /** Copies n elements, or zeros when from is NULL; writes whole vectors, so up to VL-1 elements behind the end, which are written later or not used. */
 static CYNF_INLINE float *cynf_conv2d_put(float *to, const float *from, int n)
 {
-    for (int i = 0; i < n; i += VL)
-        vf_store(to + i, !from ? vf_zero() : n - i >= VL ? vf_load(from + i) : vf_loadn(from + i, n - i));
+    int i = 0;
+    if (!from)
+        for (; i < n; i += VL)
+            vf_store(to + i, vf_zero());
+    for (; i + VL <= n; i += VL)
+        vf_store(to + i, vf_load(from + i));
+    if (i < n)
+        vf_store(to + i, vf_loadn(from + i, n - i));
     return to + n;
 }
 

@@ -43,8 +43,8 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
 {
     const cynf_conv2d *g = geometry;
     const cynf_conv2d_tiling s = cynf_conv2d_im2col_tiles(g, t);
-    const int icg = g->ic / g->groups, full = g->ow / s.tw, tail = s.th == 1 ? g->ow % s.tw : 0, block = g->x.b < icg ? g->x.b : icg;
-    const double k = (double)cynf_conv2d_k(g), rows = (double)g->n * g->groups * CYNF_CEIL_DIV(g->oh, s.th);
+    const int icg = g->ic / g->groups, ow = cynf_conv2d_im2col_columns(g), full = ow / s.tw, tail = s.th == 1 ? ow % s.tw : 0, block = g->x.b < icg ? g->x.b : icg;
+    const double k = (double)cynf_conv2d_k(g), rows = (double)g->n * g->groups * CYNF_CEIL_DIV(cynf_conv2d_im2col_rows(g), s.th);
     const bool flat = g->dw == 1 && g->x.ps == icg;
     const double pieces = flat ? g->kh : (double)g->kh * g->kw * CYNF_CEIL_DIV(icg, block);
     const double gather = ((pieces * 2 + k / t.v) * 1e-9 + 4 * k / m->gbps[1] * 1e-9) * g->n * g->groups * g->oh * g->ow;

@@ -45,7 +45,7 @@ static CYNF_INLINE void cynf_conv2d_im2col_row(const cynf_conv2d *g, int oh, int
 static CYNF_INLINE void cynf_conv2d_im2col_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, int n, const float *rows,
     const float *packed, const float *r, float *y, int tile, int end)
 {
-    const int stride = cynf_conv2d_im2col_stride(g);
+    const int stride = cynf_conv2d_im2col_stride(g), oh = cynf_conv2d_im2col_rows(g), ow = cynf_conv2d_im2col_columns(g);
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
 #pragma GCC unroll 32
@@ -54,7 +54,7 @@ static CYNF_INLINE void cynf_conv2d_im2col_panel(const cynf_conv2d *g, cynf_conv
     cynf_conv2d_place(g, s, mr, nv, oc0, &o);
     for (; tile < end; tile++, rows += mr * stride) {
         const int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
-        const int in_h = g->oh - oh0 < s.th ? g->oh - oh0 : s.th, in_w = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
+        const int in_h = oh - oh0 < s.th ? oh - oh0 : s.th, in_w = ow - ow0 < s.tw ? ow - ow0 : s.tw;
         vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
         cynf_tile_init(mr, nv, packed, acc);
         cynf_tile_fma(mr, nv, cynf_conv2d_tile_mask(s, in_h, in_w), (int)cynf_conv2d_k(g), rows, off, packed + nv * VL, nv * VL, acc);
@@ -77,8 +77,8 @@ static CYNF_INLINE void conv2d_im2col(const cynf_conv2d *g, cynf_tile t, int sta
         for (int tile = first; tile < last; tile++)
             for (int m = 0; m < s.th * s.tw; m++) {
                 const int oh = tile / s.tiles_w * s.th + m / s.tw, ow = tile % s.tiles_w * s.tw + m % s.tw;
-                if (oh < g->oh && ow < g->ow)
-                    cynf_conv2d_im2col_row(g, oh, ow, group * icg, x, rows + (ptrdiff_t)((tile - first) * t.mr + m) * stride);
+                if (oh < cynf_conv2d_im2col_rows(g) && ow < cynf_conv2d_im2col_columns(g))
+                    cynf_conv2d_im2col_row(g, oh + ow / g->ow, ow % g->ow, group * icg, x, rows + (ptrdiff_t)((tile - first) * t.mr + m) * stride);
             }
         const float *packed = (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(g, t);
         for (int p0 = 0; p0 < ocg; p0 += nr) {

@@ -16,10 +16,26 @@ static CYNF_INLINE int cynf_conv2d_im2col_stride(const cynf_conv2d *g)
     return k % 128 ? k : k + 16;
 }
 
+/** Whether the rows of the output (and the residual) follow each other: tiles then run on from one to the next, as over a single row. */
+static CYNF_INLINE bool cynf_conv2d_im2col_runs_on(const cynf_conv2d *g)
+{
+    return g->y.rs == g->ow * g->y.ps && (!g->e.residual || g->r.rs == g->ow * g->r.ps) && (int64_t)g->oh * g->ow <= INT32_MAX;
+}
+
+/** Columns and rows that tiles are laid over. */
+static CYNF_INLINE int cynf_conv2d_im2col_columns(const cynf_conv2d *g) { return cynf_conv2d_im2col_runs_on(g) ? g->oh * g->ow : g->ow; }
+static CYNF_INLINE int cynf_conv2d_im2col_rows(const cynf_conv2d *g) { return cynf_conv2d_im2col_runs_on(g) ? 1 : g->oh; }
+
 /** The tiles of direct, blocked so that the rows of a unit stay in the second-level cache; a unit does all panels of its group. */
 static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_im2col_tiles(const cynf_conv2d *g, cynf_tile t)
 {
     cynf_conv2d_tiling s = cynf_conv2d_tiles(g, t);
+    if (cynf_conv2d_im2col_runs_on(g)) {
+        const int pixels = g->oh * g->ow;
+        s.tw = pixels < t.mr ? pixels : t.mr;
+        s.th = 1;
+        s.tiles = s.tiles_w = CYNF_CEIL_DIV(pixels, s.tw);
+    }
     const int fits = (1 << 15) / (t.mr * cynf_conv2d_im2col_stride(g)), panels = cynf_conv2d_panels(g, t);
     s.per_block = CYNF_CEIL_DIV(s.per_block, panels);
     s.per_block = s.per_block < fits ? s.per_block : fits > 1 ? fits : 1;
