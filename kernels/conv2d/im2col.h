@@ -41,11 +41,22 @@ static CYNF_INLINE void cynf_conv2d_im2col_row(const cynf_conv2d *g, int oh, int
     }
 }
 
+/** One tile, its first pixel (oh0, ow0), in_h x in_w of its pixels in the image. */
+static CYNF_INLINE void cynf_conv2d_im2col_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oh0, int ow0, int in_h, int in_w,
+    int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *rows, const float *packed, const float *r, float *y)
+{
+    vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
+    cynf_tile_init(mr, nv, packed, acc);
+    cynf_tile_fma(mr, nv, cynf_conv2d_tile_mask(s, in_h, in_w), (int)cynf_conv2d_k(g), rows, off, packed + nv * VL, nv * VL, acc);
+    cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, in_h, in_w, n, o, r, y, acc);
+}
+
 /** The tiles [tile, end) of one image and one panel; rows holds them from the first on. */
 static CYNF_INLINE void cynf_conv2d_im2col_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oc0, int n, const float *rows,
     const float *packed, const float *r, float *y, int tile, int end)
 {
     const int stride = cynf_conv2d_im2col_stride(g), oh = cynf_conv2d_im2col_rows(g), ow = cynf_conv2d_im2col_columns(g);
+    const int last = __builtin_constant_p(g->ow) && s.th == 1 ? ow % s.tw : 0;
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
 #pragma GCC unroll 32
@@ -55,10 +66,10 @@ static CYNF_INLINE void cynf_conv2d_im2col_panel(const cynf_conv2d *g, cynf_conv
     for (; tile < end; tile++, rows += mr * stride) {
         const int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
         const int in_h = oh - oh0 < s.th ? oh - oh0 : s.th, in_w = ow - ow0 < s.tw ? ow - ow0 : s.tw;
-        vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
-        cynf_tile_init(mr, nv, packed, acc);
-        cynf_tile_fma(mr, nv, cynf_conv2d_tile_mask(s, in_h, in_w), (int)cynf_conv2d_k(g), rows, off, packed + nv * VL, nv * VL, acc);
-        cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, in_h, in_w, n, &o, r, y, acc);
+        if (last && in_w == last) /* as straight as the others */
+            cynf_conv2d_im2col_tile(g, s, last, nv, oh0, ow0, 1, last, n, off, &o, rows, packed, r, y);
+        else
+            cynf_conv2d_im2col_tile(g, s, mr, nv, oh0, ow0, in_h, in_w, n, off, &o, rows, packed, r, y);
     }
 }
 

@@ -27,7 +27,8 @@ static CYNF_INLINE void cynf_row_product(const int sums, const int vectors, bool
             sum[i][v] = i ? vf_zero() : acc[v];
     const float *xk = x + first, *bk = b + first * (ptrdiff_t)vectors * VL;
     for (int k = 0; k < whole; k += sums, xk += step, bk += step * vectors * VL) {
-        __asm__("" : "+r"(xk), "+r"(bk)); /* else GCC 12 vectorises over k where VL is 1, and reads before the first element going back */
+        if (VL == 1)
+            __asm__("" : "+r"(xk), "+r"(bk)); /* else GCC 12 vectorises over k, and reads before the first element going back */
 #pragma GCC unroll 8
         for (int i = 0; i < sums; i += VK) {
             const vk a = vk_load(xk + i);

@@ -49,7 +49,8 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const cynf_rnn *g = geometry;
     const double bytes = (double)packed_bytes(g, t), fma = 2.0 * t.v / (m->gflops[isa] * 1e9), gates = cynf_rnn_gates(g);
     const double blocks = rnn_fused_padded(g, t) / (t.nv * t.v), sums = gates * t.nv * t.mr;
-    const double product = blocks * (g->h / t.mr * (sums > 8 ? sums : 8) + 8 * t.mr) * fma;
+    const double registers = isa == CYNF_ISA_AVX512 || isa == CYNF_ISA_NEON ? 32 : 16, spill = sums + 1 >= registers ? 1.5 : 1;
+    const double product = blocks * (g->h / t.mr * (sums > 8 ? sums : 8) * spill + 8 * t.mr) * fma;
     const double activations = blocks * t.nv * (cynf_act_ops(g->e.act) + (gates - 1) * cynf_act_ops(g->re.act) + 4 * gates) * 2 * fma;
     const double stream = cynf_stream_seconds(m, bytes);
     return 1e-7 + g->n * (double)g->t * ((product > stream ? product : stream) + activations + 20e-9);

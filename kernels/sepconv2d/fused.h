@@ -82,7 +82,7 @@ static CYNF_INLINE void sepconv2d_fused(const cynf_sepconv2d *g, cynf_tile t, in
     const cynf_view workspace = cynf_sep_workspace(g);
     const cynf_tile dt = {VL, CYNF_DW_ROWS_MAX, 1};
     const int bands = cynf_sep_bands(g), blocks = cynf_dw_blocks(d, VL);
-    const bool dense = p->y.rs == d->ow * p->y.ps && (!p->e.residual || p->r.rs == d->ow * p->r.ps);
+    const bool dense = cynf_sep_dense(g);
     const int last = __builtin_constant_p(d->ow) ? (dense ? CYNF_CEIL_DIV(d->oh, bands) : 1) * d->ow % t.mr : 0;
     const float *const packed = (const float *)a->packed + cynf_sep_pointwise_at(g, VL);
     float *const band = cynf_private(a, 0, cynf_sep_private_bytes(g), thread);

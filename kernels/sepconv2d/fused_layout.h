@@ -34,12 +34,19 @@ static CYNF_INLINE cynf_view cynf_sep_workspace(const cynf_sepconv2d *g)
     return (cynf_view){0, g->dw.ow * stride, stride, 0, g->pw.ic};
 }
 
+/** Whether the rows of the output (and the residual) follow each other: the pointwise part then runs over a band as over a single row. */
+static CYNF_INLINE bool cynf_sep_dense(const cynf_sepconv2d *g)
+{
+    return g->pw.y.rs == g->dw.ow * g->pw.y.ps && (!g->pw.e.residual || g->pw.r.rs == g->dw.ow * g->pw.r.ps);
+}
+
 /** The pointwise part of rows rows. */
 static CYNF_INLINE cynf_conv2d cynf_sep_pointwise(const cynf_sepconv2d *g, int rows)
 {
     cynf_conv2d p = g->pw;
     p.n = 1;
-    p.h = p.oh = rows;
+    p.h = p.oh = cynf_sep_dense(g) ? 1 : rows;
+    p.w = p.ow = cynf_sep_dense(g) ? rows * g->dw.ow : g->dw.ow;
     p.x = cynf_sep_workspace(g);
     return p;
 }
