@@ -45,7 +45,8 @@ typedef struct cynf_algo {
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
      *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|. */
     double (*error)(const void *g, cynf_tile t);
-    bool sleef; /**< made of SLEEF's functions: a candidate only of cynf_auto_math() */
+    bool sleef;    /**< made of SLEEF's functions: a candidate only of cynf_auto_math() */
+    bool measured; /**< taken only after its error on the layer's own weights was measured: never by cynf_auto() */
 } cynf_algo;
 
 struct cynf_kernel {

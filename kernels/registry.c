@@ -107,15 +107,15 @@ bool cynf_act_transcendental(int32_t act)
     }
 }
 
-/* Candidates of one make. */
-static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool sleef, const cynf_kernel **out, size_t cap)
+/* Candidates of one make; unmeasured: without those whose error has to be measured. */
+static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool sleef, bool unmeasured, const cynf_kernel **out, size_t cap)
 {
     size_t n = 0, kept = 0;
     if (!cynf_geometry_valid(op, g, NULL))
         return 0;
     for (const cynf_kernel *const *t = tables[op]; *t; t++)
         for (const cynf_kernel *k = *t; k->name; k++) {
-            if (k->algo->op != op || k->algo->sleef != sleef || !cynf_kernel_supports(k, g))
+            if (k->algo->op != op || k->algo->sleef != sleef || (unmeasured && k->algo->measured) || !cynf_kernel_supports(k, g))
                 continue;
             n++;
             if (!cap)
@@ -137,19 +137,19 @@ static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool 
 
 size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
 {
-    return candidates(op, g, m, false, out, cap);
+    return candidates(op, g, m, false, false, out, cap);
 }
 
 const cynf_kernel *cynf_auto_math(cynf_op op, const void *g, const cynf_machine *m, cynf_math math)
 {
     const cynf_kernel *k;
-    return math == CYNF_MATH_SLEEF && candidates(op, g, m, true, &k, 1) ? k : cynf_auto(op, g, m);
+    return math == CYNF_MATH_SLEEF && candidates(op, g, m, true, true, &k, 1) ? k : cynf_auto(op, g, m);
 }
 
 const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m)
 {
     const cynf_kernel *k;
-    return cynf_candidates(op, g, m, &k, 1) ? k : NULL;
+    return candidates(op, g, m, false, true, &k, 1) ? k : NULL;
 }
 
 double cynf_kernel_cost(const cynf_kernel *k, const void *g, const cynf_machine *m)

@@ -54,4 +54,4 @@ static double error_fft(const void *geometry, cynf_tile t)
     return cynf_fft_error(t.mr, g->kh, g->kw, g->ic);
 }
 
-CYNF_TILED_ALGO(fft, "kernels/conv2d/fft.h", 2)
+CYNF_TILED_ALGO(fft, "kernels/conv2d/fft.h", 2, false)

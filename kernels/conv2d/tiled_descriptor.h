@@ -57,7 +57,7 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     return (products > weights ? products : weights) + vectors * t.v * second * (t.v >= 16 ? 2 : 1.5) + slabs;
 }
 
-#define CYNF_TILED_ALGO(algo_, header_, group) \
+#define CYNF_TILED_ALGO(algo_, header_, group, measured_) \
     static int stages_##algo_(const void *g, cynf_tile t) { return 1 + tiling_##algo_(g, t).shared; } \
     static size_t units_##algo_(const void *g, cynf_tile t, int stage) \
     { \
@@ -81,6 +81,6 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     } \
     extern const cynf_algo cynf_conv2d_##algo_; \
     const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, packed_bytes_##algo_, pack_##algo_, \
-        shared_bytes_##algo_, private_bytes_##algo_, cost_##algo_, error_##algo_, false};
+        shared_bytes_##algo_, private_bytes_##algo_, cost_##algo_, error_##algo_, false, measured_};
 
 #endif

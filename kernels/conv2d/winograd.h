@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * conv2d f32, winograd43 and winograd23: F(4x4, 3x3) and F(2x2, 3x3).
+ * conv2d f32, winograd63, winograd43 and winograd23: F(6x6, 3x3), F(4x4, 3x3) and F(2x2, 3x3).
  *
- *     tile = A^T [ sum_ic (G w G^T) . (B^T x B) ] A      . element by element, x the 6x6 (4x4) input under the tile
+ *     tile = A^T [ sum_ic (G w G^T) . (B^T x B) ] A      . element by element, x the 8x8 (6x6, 4x4) input under the tile
  *
- * by the transforms of kernels/winograd/transform.h: a 3x3 convolution of stride 1, dilated or not, takes 1/4 (4/9) of direct convolution's products.
+ * by the transforms of kernels/winograd/transform.h: a 3x3 convolution of stride 1, dilated or not, takes 16/81 (1/4, 4/9) of direct convolution's products.
  * Accuracy: cynf_winograd_error(). An inf or NaN of the input reaches all outputs of its tile. Over-read and over-write: none. Packing, blocking, stages
  * and units: tiled_layout.h.
  */
@@ -41,12 +41,17 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *g, cynf_tile t, const
             conv2d_tiled_multiply(g, &l, t.mr, t.nv, &w, u + (ptrdiff_t)p * l.slabs * g->ic * l.nr);
             for (int i = 0; i < w.rows; i++)
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
-                    float out[16 * VL];
+                    float out[36 * VL];
                     winograd_inverse_tile(m, w.m + (ptrdiff_t)i * l.slabs * l.nr + c, l.nr, out);
                     conv2d_tiled_store(g, &l, w.first + i, p * l.nr + c, bias, out, m * VL, VL, a);
                 }
         }
     }
+}
+
+static CYNF_INLINE void conv2d_winograd63(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    conv2d_winograd(g, t, 6, stage, a, thread, begin, end);
 }
 
 static CYNF_INLINE void conv2d_winograd43(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)

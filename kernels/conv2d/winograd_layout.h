@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** Winograd's minimal filtering F(m x m, 3x3) by tiles: m = 4 (36 coefficients) or 2 (16); the rest is tiled_layout.h. */
+/** Winograd's minimal filtering F(m x m, 3x3) by tiles: m = 6 (64 coefficients), 4 (36) or 2 (16); the rest is tiled_layout.h. */
 #ifndef CYNF_CONV2D_WINOGRAD_LAYOUT_H
 #define CYNF_CONV2D_WINOGRAD_LAYOUT_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The transforms of Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2, over vectors of channels; include after simd.h.
+ * The transforms of Winograd's minimal filtering F(m x m, 3x3), m = 6, 4 or 2, over vectors of channels; include after simd.h.
  *
  *     tile = A^T [ (G w G^T) . (B^T x B) ] A      . element by element, x the input under the tile, e x e pixels with e = m + 2
  *
- * after Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), sections 4.1 and 4.3, with their points 0, 1, -1, 2, -2.
+ * after Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), sections 4.1 and 4.3, with their points 0, 1, -1, 2, -2; m = 6 has 1/2, -1/2 too.
  */
 #ifndef CYNF_WINOGRAD_TRANSFORM_H
 #define CYNF_WINOGRAD_TRANSFORM_H
@@ -22,6 +22,23 @@ static CYNF_INLINE void winograd_bt(const int m, const vf *d, int ds, vf *o, int
         return;
     }
     const vf d0 = d[0], d1 = d[ds], d2 = d[2 * ds], d3 = d[3 * ds], d4 = d[4 * ds], d5 = d[5 * ds];
+    if (m == 6) {
+        const vf d6 = d[6 * ds], d7 = d[7 * ds];
+        const vf even1 = vf_fnma(vf_set1(4.25f), d4, vf_add(d2, d6)), odd1 = vf_fnma(vf_set1(4.25f), d3, vf_add(d1, d5));
+        const vf even2 = vf_fnma(vf_set1(1.25f), d4, vf_fma(vf_set1(0.25f), d2, d6));
+        const vf odd2 = vf_fnma(vf_set1(2.5f), d3, vf_fma(vf_set1(0.5f), d1, vf_add(d5, d5)));
+        const vf even3 = vf_fnma(vf_set1(5), d4, vf_fma(vf_set1(4), d2, d6));
+        const vf odd3 = vf_fnma(vf_set1(2.5f), d3, vf_fma(vf_set1(0.5f), d5, vf_add(d1, d1)));
+        o[0] = vf_fma(vf_set1(5.25f), vf_sub(d4, d2), vf_sub(d0, d6));
+        o[os] = vf_add(even1, odd1);
+        o[2 * os] = vf_sub(even1, odd1);
+        o[3 * os] = vf_add(even2, odd2);
+        o[4 * os] = vf_sub(even2, odd2);
+        o[5 * os] = vf_add(even3, odd3);
+        o[6 * os] = vf_sub(even3, odd3);
+        o[7 * os] = vf_fma(vf_set1(5.25f), vf_sub(d3, d5), vf_sub(d7, d1));
+        return;
+    }
     const vf two = vf_set1(2), four = vf_set1(4), five = vf_set1(5);
     const vf even4 = vf_fnma(four, d2, d4), odd4 = vf_fnma(four, d1, d3), even1 = vf_sub(d4, d2), odd1 = vf_sub(d3, d1);
     o[0] = vf_fma(four, d0, vf_fnma(five, d2, d4));
@@ -42,6 +59,16 @@ static CYNF_INLINE void winograd_at(const int m, const vf *d, int ds, vf *o, int
         return;
     }
     const vf sum2 = vf_add(d[3 * ds], d[4 * ds]), dif2 = vf_sub(d[3 * ds], d[4 * ds]);
+    if (m == 6) {
+        const vf sum3 = vf_add(d[5 * ds], d[6 * ds]), dif3 = vf_sub(d[5 * ds], d[6 * ds]);
+        o[0] = vf_add(vf_add(d[0], sum1), vf_add(sum2, sum3));
+        o[os] = vf_fma(vf_set1(0.5f), dif3, vf_fma(vf_set1(2), dif2, dif1));
+        o[2 * os] = vf_fma(vf_set1(0.25f), sum3, vf_fma(vf_set1(4), sum2, sum1));
+        o[3 * os] = vf_fma(vf_set1(0.125f), dif3, vf_fma(vf_set1(8), dif2, dif1));
+        o[4 * os] = vf_fma(vf_set1(0.0625f), sum3, vf_fma(vf_set1(16), sum2, sum1));
+        o[5 * os] = vf_add(vf_fma(vf_set1(0.03125f), dif3, vf_fma(vf_set1(32), dif2, dif1)), d[7 * ds]);
+        return;
+    }
     o[0] = vf_add(d[0], vf_add(sum1, sum2));
     o[os] = vf_fma(vf_set1(2), dif2, dif1);
     o[2 * os] = vf_fma(vf_set1(4), sum2, sum1);
@@ -56,7 +83,7 @@ static CYNF_INLINE void winograd_forward_tile(const int m, const float *x, const
 {
     const int e = m + 2;
     ptrdiff_t rs = v->rs, ps = v->ps;
-    float patch[36 * VL];
+    float patch[64 * VL];
     if (n == VL && iy >= 0 && ix >= 0 && iy + e <= h && ix + e <= w) {
         x += iy * rs + ix * ps;
     } else { /* padding and missing lanes become zeros in a copy */
@@ -65,20 +92,20 @@ static CYNF_INLINE void winograd_forward_tile(const int m, const float *x, const
         rs = e * VL;
         ps = VL;
     }
-    vf half[36];
-#pragma GCC unroll 6
+    vf half[64];
+#pragma GCC unroll 8
     for (int z = 0; z < e; z++) {
-        vf d[6];
-#pragma GCC unroll 6
+        vf d[8];
+#pragma GCC unroll 8
         for (int y = 0; y < e; y++)
             d[y] = vf_load(x + y * rs + z * ps);
         winograd_bt(m, d, 1, half + z, e);
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int y = 0; y < e; y++) {
-        vf r[6];
+        vf r[8];
         winograd_bt(m, half + y * e, 1, r, 1);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
         for (int z = 0; z < e; z++)
             vf_store(o + (y * e + z) * os, r[z]);
     }
@@ -88,20 +115,20 @@ static CYNF_INLINE void winograd_forward_tile(const int m, const float *x, const
 static CYNF_INLINE void winograd_inverse_tile(const int m, const float *c, ptrdiff_t cs, float *out)
 {
     const int e = m + 2;
-    vf w[24];
-#pragma GCC unroll 6
+    vf w[48];
+#pragma GCC unroll 8
     for (int z = 0; z < e; z++) {
-        vf d[6];
-#pragma GCC unroll 6
+        vf d[8];
+#pragma GCC unroll 8
         for (int y = 0; y < e; y++)
             d[y] = vf_load(c + (y * e + z) * cs);
         winograd_at(m, d, 1, w + z, e);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int y = 0; y < m; y++) {
-        vf o[4];
+        vf o[6];
         winograd_at(m, w + y * e, 1, o, 1);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int z = 0; z < m; z++)
             vf_store(out + (y * m + z) * VL, o[z]);
     }

@@ -4,11 +4,13 @@
 /* Rows of G: what the transform takes of the three taps of a row or column. */
 static const double g43[6][3] = {{1.0 / 4, 0, 0}, {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6},
     {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
-static const double g23[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+static const double g63[8][3] = {{1, 0, 0}, {-2.0 / 9, -2.0 / 9, -2.0 / 9}, {-2.0 / 9, 2.0 / 9, -2.0 / 9}, {1.0 / 90, 1.0 / 45, 2.0 / 45},
+    {1.0 / 90, -1.0 / 45, 2.0 / 45}, {32.0 / 45, 16.0 / 45, 8.0 / 45}, {32.0 / 45, -16.0 / 45, 8.0 / 45}, {0, 0, 1}};
+static const double g23[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
 void cynf_winograd_weights(int m, const float *w, size_t stride, float *u)
 {
-    const double(*const rows)[3] = m == 4 ? g43 : g23;
+    const double(*const rows)[3] = m == 6 ? g63 : m == 4 ? g43 : g23;
     const int e = m + 2;
     for (int i = 0; i < e; i++) {
         double half[3] = {0};
@@ -22,6 +24,6 @@ void cynf_winograd_weights(int m, const float *w, size_t stride, float *u)
 
 double cynf_winograd_error(int m, int ic)
 {
-    const double norm = m == 4 ? 48 : 8;
+    const double norm = m == 6 ? 68 : m == 4 ? 48 : 8;
     return norm * norm * ic * (ic + 24);
 }

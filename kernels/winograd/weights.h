@@ -6,8 +6,10 @@
 #include <stddef.h>
 
 /** Vector operations of a tile's forward and inverse transform, loads and stores among them. */
-#define CYNF_WINOGRAD_FORWARD(m) ((m) == 4 ? 260 : 80)
-#define CYNF_WINOGRAD_INVERSE(m) ((m) == 4 ? 220 : 70)
+#define CYNF_WINOGRAD_FORWARD(m) ((m) == 6 ? 600 : (m) == 4 ? 260 : 80)
+#define CYNF_WINOGRAD_INVERSE(m) ((m) == 6 ? 480 : (m) == 4 ? 220 : 70)
+/** Elements of the largest tile in the transform domain. */
+#define CYNF_WINOGRAD_MAX 64
 
 /** u[(m+2) * (m+2)] = G w G^T of one 3x3 kernel, tap i at w[i * stride]; in double, rounded once at the end. */
 void cynf_winograd_weights(int m, const float *w, size_t stride, float *u);
