@@ -11,4 +11,7 @@
  */
 void cynf_calibrate(cynf_machine *out);
 
+/** Bounds below which no direct computation of p can fall: multiply-adds at the peak, operands from the level of memory that they fit into. */
+double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads);
+
 #endif

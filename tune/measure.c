@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/walk_program.h"
+#include "tune/calibrate.h"
 #include "tune/measure.h"
 #include "tune/reference.h"
 
@@ -33,27 +34,6 @@ typedef struct arena {
     racer r[MAX_CANDIDATES];
     int n;
 } arena;
-
-double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads)
-{
-    double peak = 0, elems = 0;
-    for (int i = 0; i < CYNF_ISA_COUNT; i++)
-        if (cynf_cpu_isas() >> i & 1)
-            peak = fmax(peak, m->gflops[i]);
-    size_t weights[4];
-    cynf_geometry_weights(p->op, &p->u, weights);
-    for (int i = 0; i < 4; i++)
-        elems += (double)weights[i];
-    for (int i = -1; i < cynf_geometry_inputs(p->op, &p->u); i++)
-        elems += (double)cynf_geometry_extent(p->op, &p->u, i);
-    const double bytes = elems * sizeof(float);
-    int level = 0;
-    while (level < 3 && bytes > (double)m->cache_bytes[level])
-        level++;
-    /* Each core has its own first two levels; the others are shared. */
-    const double bandwidth = m->gbps[level] * (level < 2 ? threads : 1);
-    return fmax(cynf_geometry_flops(p->op, &p->u) / (peak * threads), bytes / bandwidth) * 1e-9;
-}
 
 static size_t round64(size_t n) { return (n + 63) / 64 * 64; }
 

@@ -26,9 +26,6 @@ typedef struct cynf_measurer {
     double deadline;       /**< cynf_now() */
 } cynf_measurer;
 
-/** Bounds below which no direct computation of p can fall: multiply-adds at the peak, operands from the level of memory that they fit into. */
-double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads);
-
 /** A kernels entry of the plan for p with these raw weights; NULL: out of memory. */
 cJSON *cynf_measure_problem(cynf_measurer *m, const cynf_problem *p, const cynf_weights *raw);
 
