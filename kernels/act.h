@@ -31,11 +31,11 @@ static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
     case CYNF_ACT_TANH: return vf_tanh(x);
     case CYNF_ACT_SOFTPLUS: return vf_softplus(x);
     case CYNF_ACT_SOFTSIGN: return vf_div(x, vf_add(one, vf_abs(x)));
-    case CYNF_ACT_SILU: return vf_mul(x, vf_sigmoid(x));
+    case CYNF_ACT_SILU: return vf_gated(x, x);
     case CYNF_ACT_GELU: return vf_mul(vf_mul(vf_set1(0.5f), x), vf_add(one, vf_erf(vf_mul(x, vf_set1(0.70710678118654752f)))));
     case CYNF_ACT_GELU_TANH: { /* (1 + tanh u) / 2 = sigmoid(2u) */
         const vf cubic = vf_fma(vf_mul(vf_set1(0.044715f), x), vf_mul(x, x), x);
-        return vf_mul(x, vf_sigmoid(vf_mul(vf_set1((float)(2 * 0.79788456080286536)), cubic)));
+        return vf_gated(x, vf_mul(vf_set1((float)(2 * 0.79788456080286536)), cubic));
     }
     case CYNF_ACT_HARD_SIGMOID: return vf_clip(vf_fma(a, x, b), 0, 1);
     case CYNF_ACT_HARD_SILU: return vf_mul(x, vf_clip(vf_fma(x, vf_set1(1.0f / 6), vf_set1(0.5f)), 0, 1));

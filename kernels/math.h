@@ -221,6 +221,12 @@ static CYNF_INLINE vf vf_sigmoid(vf x)
     return vf_div(vf_sel(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
 }
 
+/** a sigmoid(x) by one division: 0 where exp(-x) overflows, at which sigmoid() still has a denormal to give. */
+static CYNF_INLINE vf vf_gated(vf a, vf x)
+{
+    return vf_div(a, vf_add(vf_set1(1), vf_exp_below(vf_min(vf_set1(105), vf_neg(x)))));
+}
+
 /** log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
 static CYNF_INLINE vf vf_softplus(vf x)
 {
