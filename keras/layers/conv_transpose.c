@@ -151,7 +151,8 @@ static cynf_tensor_id transposed3d(cynf_lower *c) { return transposed(c, 3); }
 
 const cynf_layer_class cynf_layers_conv_transpose[] = {
     {"Conv1DTranspose", transposed1d, CYNF_ONE_INPUT,
-        "strides up to 64, dilation_rate, output_padding, padding valid, same, data_format", "conv2d", "convolutions of stride 1 whose results interleave; groups are refused"},
+        "strides up to 64, dilation_rate, output_padding, padding valid, same, data_format", "conv2d",
+        "convolutions of stride 1 whose results interleave; Keras 3 has no groups here, groups over 1 in older files are refused"},
     {"Conv2DTranspose", transposed2d, CYNF_ONE_INPUT},
     {"Conv3DTranspose", transposed3d, CYNF_ONE_INPUT},
     {"Deconvolution2D", transposed2d, CYNF_ONE_INPUT}, /* Keras 1 */
