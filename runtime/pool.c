@@ -3,6 +3,7 @@
 #include "runtime/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,8 +33,12 @@ struct cynf_thread_pool {
     size_t scale; /* units of the caller per unit of ours */
     size_t total;
     _Atomic uint32_t chunk;
+#ifdef __linux__
+    cpu_set_t cores; /* that the caller may use */
+#endif
     _Alignas(64) _Atomic uint32_t seq;  /* runs begun */
-    _Atomic uint32_t sleepers;
+    _Atomic uint32_t sleepers;          /* who have not been called since they fell asleep */
+    _Atomic int caller_core;
     atomic_bool stop;
     _Alignas(64) _Atomic uint32_t done; /* units finished in this run */
     atomic_bool caller_sleeps;
@@ -59,8 +64,37 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Spins until *word != old (or == old, when want), at most LINGER_NS; whether it happened. */
-static bool spin(const _Atomic uint32_t *word, uint32_t value, bool want)
+#ifdef __linux__
+static int core(void) { return sched_getcpu(); }
+
+static void learn_cores(cynf_thread_pool *p)
+{
+    if (sched_getaffinity(0, sizeof p->cores, &p->cores)) /* more cores than a cpu_set_t has: workers stay where they are put */
+        CPU_ZERO(&p->cores);
+}
+
+/* Moves the calling worker away from core number of; whether there is another one. */
+static bool leave_core(const cynf_thread_pool *p, int of)
+{
+    cpu_set_t others = p->cores;
+    CPU_CLR((size_t)of, &others);
+    return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others);
+}
+#else
+static int core(void) { return -1; }
+static void learn_cores(cynf_thread_pool *p) { (void)p; }
+static bool leave_core(const cynf_thread_pool *p, int of) { (void)p; (void)of; return true; }
+#endif
+
+/* The scheduler may put a worker on the caller's core, where all that it does keeps the caller from working: it then leaves. False: it has nowhere to go. */
+static bool out_of_the_way(const cynf_thread_pool *p)
+{
+    const int callers = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
+    return core() != callers || leave_core(p, callers);
+}
+
+/* Spins until *word != value (or == value, when want), at most LINGER_NS; whether it happened. */
+static bool spin(const cynf_thread_pool *p, const _Atomic uint32_t *word, uint32_t value, bool want)
 {
     const int64_t end = now_ns() + LINGER_NS;
     do {
@@ -69,7 +103,7 @@ static bool spin(const _Atomic uint32_t *word, uint32_t value, bool want)
                 return true;
             relax();
         }
-    } while (now_ns() < end);
+    } while (now_ns() < end && (want || out_of_the_way(p)));
     return false;
 }
 
@@ -109,26 +143,28 @@ static void *worker_main(void *arg)
     cynf_thread_pool *const p = w->pool;
     uint32_t seen = 0;
     while (!atomic_load(&p->stop)) {
-        if (!spin(&p->seq, seen, false)) {
+        if (!spin(p, &p->seq, seen, false)) {
             pthread_mutex_lock(&p->lock);
             atomic_fetch_add(&p->sleepers, 1);
             while (atomic_load(&p->seq) == seen && !atomic_load(&p->stop))
                 pthread_cond_wait(&p->work, &p->lock);
-            atomic_fetch_sub(&p->sleepers, 1);
             pthread_mutex_unlock(&p->lock);
         }
         seen = atomic_load(&p->seq);
-        work(p, w->id);
+        if (out_of_the_way(p))
+            work(p, w->id);
     }
     return NULL;
 }
 
 static void wake(cynf_thread_pool *p)
 {
+    atomic_store_explicit(&p->caller_core, core(), memory_order_relaxed);
     atomic_fetch_add(&p->seq, 1);
     if (!atomic_load(&p->sleepers))
         return;
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->sleepers, 0); /* who was called and does not come waits for a core: calling him again costs more than many a run */
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
 }
@@ -148,6 +184,7 @@ CYNF_RT cynf_status cynf_pool_create_in(cynf_thread_pool **out, int n, void *mem
     memset(p, 0, sizeof *p);
     p->n = n;
     p->pid = getpid();
+    learn_cores(p);
     p->workers = (worker *)((char *)memory + round64(sizeof *p));
     p->shares = (share *)((char *)p->workers + round64((size_t)n * sizeof(worker)));
     for (int i = 0; i < n; i++)
@@ -212,7 +249,7 @@ CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, siz
     }
     wake(p);
     work(p, 0);
-    if (spin(&p->done, count, true))
+    if (spin(p, &p->done, count, true))
         return;
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->caller_sleeps, true);

@@ -201,12 +201,15 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
     const bool pads = cynf_conv2d_pads(whole), literal = __builtin_constant_p(whole->ow);
     const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
-    for (size_t unit = begin; unit < end; unit++) {
+    for (size_t unit = begin, merged; unit < end; unit += merged) {
         const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
         const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
         const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
         const int group = (int)(unit / per_group % (size_t)whole->groups), image = (int)(unit / per_group / (size_t)whole->groups);
-        int oh = whole->oh, tile = block * s.per_block, tile_end = s.tiles - tile < s.per_block ? s.tiles : tile + s.per_block;
+        /* The blocks of a panel that follow each other in the range are one run of tiles. */
+        merged = !s.panels_outer || pads ? 1 : end - unit < (size_t)(s.blocks - block) ? end - unit : (size_t)(s.blocks - block);
+        const int last = block + (int)merged;
+        int oh = whole->oh, tile = block * s.per_block, tile_end = last == s.blocks ? s.tiles : last * s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
         const float *packed =
             (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(whole, t) + (size_t)panel * (cynf_conv2d_k(whole) + 1) * (size_t)nr;

@@ -59,8 +59,8 @@ typedef struct cynf_conv2d_tiling {
 
 static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cynf_tile t)
 {
-    /* A unit is worth handing to a thread: 2^18 multiply-adds are some microseconds on the fastest core. */
-    const int64_t tile_work = (int64_t)cynf_conv2d_k(g) * t.mr * t.nv * t.v, unit_work = INT64_C(1) << 18;
+    /* A unit is worth handing to a thread: 2^16 multiply-adds are a microsecond on the fastest core, several hand-overs of units. */
+    const int64_t tile_work = (int64_t)cynf_conv2d_k(g) * t.mr * t.nv * t.v, unit_work = INT64_C(1) << 16;
     cynf_conv2d_tiling s;
     s.tw = g->ow < t.mr ? g->ow : t.mr;
     s.th = t.mr / s.tw < g->oh ? t.mr / s.tw : g->oh;

@@ -18,7 +18,7 @@ static size_t units(const void *geometry, cynf_tile t, int stage)
     const cynf_sepconv2d *g = geometry;
     (void)t;
     (void)stage;
-    return (size_t)g->dw.n * (size_t)cynf_sep_bands(g);
+    return (size_t)g->dw.n * (size_t)cynf_sep_bands(g).bands;
 }
 
 static size_t packed_bytes(const void *geometry, cynf_tile t)
@@ -48,7 +48,8 @@ static size_t private_bytes(const void *g, cynf_tile t)
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_sepconv2d *g = geometry;
-    const int bands = cynf_sep_bands(g);
+    const cynf_sep_cut cut = cynf_sep_bands(g);
+    const int bands = CYNF_CEIL_DIV(cut.bands, cut.merge);
     const cynf_conv2d p = cynf_sep_pointwise(g, CYNF_CEIL_DIV(g->dw.oh, bands));
     const cynf_tile dt = {t.v, CYNF_DW_ROWS_MAX, 1};
     const double depthwise = (cynf_dw_rows_fit(&g->dw) ? cynf_dw_rows_cost : cynf_dw_direct_cost)(&g->dw, dt, isa, m);

@@ -81,14 +81,16 @@ static CYNF_INLINE void sepconv2d_fused(const cynf_sepconv2d *g, cynf_tile t, in
     const cynf_conv2d *const p = &g->pw;
     const cynf_view workspace = cynf_sep_workspace(g);
     const cynf_tile dt = {VL, CYNF_DW_ROWS_MAX, 1};
-    const int bands = cynf_sep_bands(g), blocks = cynf_dw_blocks(d, VL);
+    const cynf_sep_cut cut = cynf_sep_bands(g);
+    const int bands = cut.bands, blocks = cynf_dw_blocks(d, VL);
     const bool dense = cynf_sep_dense(g);
-    const int last = __builtin_constant_p(d->ow) ? (dense ? CYNF_CEIL_DIV(d->oh, bands) : 1) * d->ow % t.mr : 0;
+    const int last = __builtin_constant_p(d->ow) ? (dense ? (int)((int64_t)d->oh * cut.merge / bands) : 1) * d->ow % t.mr : 0;
     const float *const packed = (const float *)a->packed + cynf_sep_pointwise_at(g, VL);
     float *const band = cynf_private(a, 0, cynf_sep_private_bytes(g), thread);
-    for (size_t i = begin; i < end; i++) {
-        const int image = (int)(i / (size_t)bands), b = (int)(i % (size_t)bands);
-        const int y0 = (int)((int64_t)d->oh * b / bands), y1 = (int)((int64_t)d->oh * (b + 1) / bands);
+    for (size_t i = begin, n; i < end; i += n) {
+        const int image = (int)(i / (size_t)bands), b = (int)(i % (size_t)bands), left = bands - b < cut.merge ? bands - b : cut.merge;
+        n = end - i < (size_t)left ? end - i : (size_t)left;
+        const int y0 = (int)((int64_t)d->oh * b / bands), y1 = (int)((int64_t)d->oh * (b + (int)n) / bands);
         const float *const x = a->x[0] + (ptrdiff_t)image * d->x.ns;
         for (int k = 0; k < blocks; k++) {
             const cynf_dw_unit u = {image, y0, y1, 0, d->ow, k};

@@ -13,6 +13,8 @@
 #include "kernels/dwconv2d/rows_layout.h"
 
 #define CYNF_SEP_BAND_BYTES (128 << 10) /* of depthwise output: half of the smallest L2 that counts, beside the weights */
+#define CYNF_SEP_BAND_MADDS (1 << 17)   /* worth handing to a thread: a microsecond or two */
+#define CYNF_SEP_BAND_PIXELS 42         /* at least: tiles that are not full are few among them */
 
 /** Elements between pixels of the workspace: whole cache lines, and no multiple of 512 bytes, which would put all pixels into a few sets of L1. */
 static CYNF_INLINE int cynf_sep_stride(const cynf_sepconv2d *g)
@@ -21,11 +23,19 @@ static CYNF_INLINE int cynf_sep_stride(const cynf_sepconv2d *g)
     return c % 128 ? c : c + 16;
 }
 
-/** Bands of an image: as many rows each as the workspace wants, as equal as can be. */
-static CYNF_INLINE int cynf_sep_bands(const cynf_sepconv2d *g)
+/** How an image is cut: a unit is a band of rows, and neighbouring units of a run are computed as one, merge of them at most. */
+typedef struct cynf_sep_cut {
+    int32_t bands, merge;
+} cynf_sep_cut;
+
+static CYNF_INLINE cynf_sep_cut cynf_sep_bands(const cynf_sepconv2d *g)
 {
     const int64_t fit = CYNF_SEP_BAND_BYTES / ((int64_t)g->dw.ow * cynf_sep_stride(g) * (int64_t)sizeof(float));
-    return fit < 1 ? g->dw.oh : CYNF_CEIL_DIV(g->dw.oh, (int)fit);
+    const int64_t by_work = CYNF_CEIL_DIV(CYNF_SEP_BAND_MADDS, (int64_t)g->dw.ow * g->pw.ic * (g->dw.kh * g->dw.kw + g->pw.oc));
+    const int64_t by_pixels = CYNF_CEIL_DIV(CYNF_SEP_BAND_PIXELS, g->dw.ow), want = by_work > by_pixels ? by_work : by_pixels;
+    const int most = fit < 1 ? 1 : fit < g->dw.oh ? (int)fit : g->dw.oh, bands = CYNF_CEIL_DIV(g->dw.oh, want < most ? (int)want : most);
+    const int merge = most / CYNF_CEIL_DIV(g->dw.oh, bands); /* at least 1 */
+    return (cynf_sep_cut){bands, CYNF_CEIL_DIV(bands, CYNF_CEIL_DIV(bands, merge))};
 }
 
 static CYNF_INLINE cynf_view cynf_sep_workspace(const cynf_sepconv2d *g)
@@ -66,7 +76,8 @@ static CYNF_INLINE size_t cynf_sep_pointwise_at(const cynf_sepconv2d *g, int v)
 
 static CYNF_INLINE size_t cynf_sep_private_bytes(const cynf_sepconv2d *g)
 {
-    const size_t rows = (size_t)CYNF_CEIL_DIV(g->dw.oh, cynf_sep_bands(g));
+    const cynf_sep_cut cut = cynf_sep_bands(g);
+    const size_t rows = (size_t)cut.merge * (size_t)CYNF_CEIL_DIV(g->dw.oh, cut.bands);
     return rows * (size_t)g->dw.ow * (size_t)cynf_sep_stride(g) * sizeof(float);
 }
 
