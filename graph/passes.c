@@ -623,6 +623,43 @@ static cynf_status compact(cynf_graph *g)
     return CYNF_OK;
 }
 
+/* ---- at the end ------------------------------------------------------------------------------------------------------------ */
+
+#define NARROW 16          /* channels that do not fill the vectors of every machine */
+#define WIDE_MAX (1 << 12) /* elements of a widened constant */
+
+/*
+ * An element-wise node with few channels whose constants are one number a channel goes along whole rows of pixels instead: constants that are all the same number
+ * become scalars, others are repeated for each pixel of a row. The passes above look for constants of a channel, so this comes after them.
+ */
+static void widen_constants(cynf_graph *g, int j)
+{
+    const cynf_shape ys = shape(g, g->node[j].out);
+    const int32_t c = ys.rank ? ys.d[ys.rank - 1] : 0, row = ys.rank > 1 ? ys.d[ys.rank - 2] : 0;
+    if (g->node[j].op != CYNF_N_ELTWISE || c < 2 || c >= NARROW || row < 2 || row > WIDE_MAX / NARROW)
+        return;
+    for (int i = 0; i < g->node[j].n_in; i++) {
+        const cynf_tensor_id t = g->node[j].in[i];
+        const size_t n = cynf_shape_elems(&g->t[t].shape);
+        if (!cynf_shape_equal(&g->t[t].shape, &ys) && (!g->t[t].data || (n != 1 && (n != (size_t)c || g->t[t].shape.d[g->t[t].shape.rank - 1] != c))))
+            return;
+    }
+    float wide[WIDE_MAX];
+    for (int i = 0; i < g->node[j].n_in && !g->status; i++) {
+        const float *k = g->t[g->node[j].in[i]].data;
+        if (!k || cynf_shape_elems(&g->t[g->node[j].in[i]].shape) != (size_t)c)
+            continue;
+        bool same = true;
+        for (int32_t e = 0; e < row * c; e++) {
+            wide[e] = k[e % c];
+            same &= !memcmp(&wide[e], &wide[0], sizeof *wide);
+        }
+        const cynf_tensor_id t = same ? cynf_g_scalar(g, wide[0]) : cynf_g_const(g, &(cynf_shape){2, {row, c}}, wide);
+        if (!g->status)
+            g->node[j].in[i] = t;
+    }
+}
+
 cynf_status cynf_graph_optimise(cynf_graph *g)
 {
     static bool (*const passes[])(cynf_graph *, int) = {fold_constant, fold_reshape, fold_transpose, hoist_over_reshape, fold_pad, fold_scale, fold_activation,
@@ -638,5 +675,9 @@ cynf_status cynf_graph_optimise(cynf_graph *g)
         }
         changed |= remove_unused(g);
     }
+    for (int j = 0; j < g->n_node && !g->status; j++)
+        if (!g->node[j].dead)
+            widen_constants(g, j);
+    count_uses(g);
     return g->status ? g->status : compact(g);
 }
