@@ -251,6 +251,12 @@ static void place_inside(cynf_builder *b, cynf_tensor_id t, cynf_tensor_id whole
     l->offset += cynf_location_at(w, &b->g->t[whole].shape, at);
 }
 
+/* Whether slice n can be a view of what it is cut from, for all who read it. */
+static bool slices_in_place(const cynf_builder *b, const cynf_node *n)
+{
+    return n->op == CYNF_N_SLICE && !b->g->t[n->in[0]].data && n->step[b->g->t[n->out].shape.rank - 1] == 1 && allows_view(b, n->out);
+}
+
 /* Last consumers first, so that a concat knows its place before its parts are placed inside it. */
 static void place(cynf_builder *b)
 {
@@ -286,6 +292,8 @@ static void place(cynf_builder *b)
             b->loc[x].offset = b->loc[n->out].offset;
             continue;
         }
+        if (slices_in_place(b, n))
+            continue; /* below, when the place of the whole is known */
         if (b->loc[n->out].buffer < 0)
             place_alone(b, n->out, CYNF_IN_ARENA, 0);
         if (n->op == CYNF_N_CONCAT) {
@@ -300,7 +308,15 @@ static void place(cynf_builder *b)
     }
     for (int j = 0; j < g->n_node; j++) {
         const cynf_node *n = &g->node[j];
-        if (n->dead || n->op != CYNF_N_RESHAPE || b->loc[n->out].buffer >= 0)
+        if (n->dead || b->loc[n->out].buffer >= 0)
+            continue;
+        if (n->op == CYNF_N_SLICE) {
+            cynf_location *l = &b->loc[n->out];
+            place_inside(b, n->out, n->in[0], n->begin, 0, 1);
+            for (int i = 0; i < g->t[n->out].shape.rank; i++)
+                l->stride[i] *= n->step[i];
+        }
+        if (n->op != CYNF_N_RESHAPE)
             continue;
         const cynf_location *x = &b->loc[n->in[0]];
         if (x->buffer < 0 || !x->contiguous) {

@@ -372,12 +372,17 @@ static void slice_step(cynf_builder *b, int j)
     const cynf_node *n = &b->g->node[j];
     cynf_ref in = ref(b, n->in[0]);
     const cynf_shape *ys = shape(b, n->out);
+    const cynf_location *y = &b->loc[n->out];
     cynf_location x = b->loc[n->in[0]];
     cynf_space_map m;
+    bool same = !b->g->t[n->in[0]].data && x.buffer == y->buffer;
     for (int i = 0; i < ys->rank; i++) {
         in.offset += (int64_t)n->begin[i] * x.stride[i];
         x.stride[i] *= n->step[i];
+        same &= x.stride[i] == y->stride[i];
     }
+    if (same && in.offset == y->offset) /* a view */
+        return;
     cynf_space_from(&m, ys, 2, (const cynf_shape *[]){ys, ys}, (const cynf_location *[]){&b->loc[n->out], &x}, 0);
     copy_step(b, j, &m, in, ref(b, n->out));
 }
