@@ -147,7 +147,8 @@ static void print_table(const cJSON *r)
     print_ports(cJSON_GetObjectItemCaseSensitive(r, "outputs"), "output");
     printf("%d layers, %.0f parameters, %.0f MACs", cJSON_GetArraySize(layers), total(layers, "parameters"), total(layers, "macs"));
     if ((e = cJSON_GetObjectItemCaseSensitive(r, "arena_bytes")))
-        printf(", arena %.0f bytes, constants %.0f bytes", e->valuedouble, cJSON_GetObjectItemCaseSensitive(r, "constant_bytes")->valuedouble);
+        printf(", arena %.0f bytes (live at once: %.0f), constants %.0f bytes", e->valuedouble, cJSON_GetObjectItemCaseSensitive(r, "live_bytes")->valuedouble,
+            cJSON_GetObjectItemCaseSensitive(r, "constant_bytes")->valuedouble);
     printf("\n");
     cJSON_ArrayForEach(e, layers)
         if (item(e, "problem")[0])
@@ -186,6 +187,7 @@ int main(int argc, char **argv)
     }
     if (p) {
         cJSON_AddNumberToObject(r, "arena_bytes", (double)p->arena_bytes);
+        cJSON_AddNumberToObject(r, "live_bytes", (double)p->arena_lower_bound_bytes);
         cJSON_AddNumberToObject(r, "constant_bytes", (double)p->consts_bytes);
     }
     cJSON_AddNumberToObject(r, "parameters", total(layers, "parameters"));
