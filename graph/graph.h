@@ -31,7 +31,7 @@ typedef struct cynf_tensor {
 } cynf_tensor;
 
 typedef enum cynf_node_op {
-    CYNF_N_CONV2D,    /**< x [n,h,w,c], w HWIO, bias or -1, residual or -1 */
+    CYNF_N_CONV2D,    /**< x [n,h,w,c], w HWIO, bias if it has one, scale [1,1,1,c] if kind is 1 (cynf_conv2d.scaled), residual if it has one */
     CYNF_N_DWCONV2D,  /**< x [n,h,w,c], w [kh,kw,c,mult], bias or -1, residual or -1 */
     CYNF_N_FC,        /**< x [..., k], w [k,n], bias or -1, residual or -1 */
     CYNF_N_GEMM,      /**< p [..., m, k], q [..., k, n] with equal leading dimensions */

@@ -132,7 +132,7 @@ static int scale_shift(const cynf_graph *g, const cynf_node *n, int32_t c, float
     return -1;
 }
 
-static cynf_tensor_id bias_of(const cynf_node *n) { return n->n_in - !!n->e.residual > 2 ? n->in[2] : CYNF_NO_TENSOR; }
+static cynf_tensor_id bias_of(const cynf_node *n) { return n->n_in - !!n->e.residual > 2 ? n->in[2] : CYNF_NO_TENSOR; } /* before scales are moved, at the end */
 
 static void set_bias(cynf_node *n, cynf_tensor_id bias)
 {
@@ -660,6 +660,43 @@ static void widen_constants(cynf_graph *g, int j)
     }
 }
 
+/*
+ * What squeeze and excitation multiply an image by, a number a channel, goes to the weights of the 1x1 convolution that reads the product, if these are fewer
+ * than the image's elements. A convolution keeps its operands in order, so this comes after the passes that look for a bias.
+ */
+static void move_scale(cynf_graph *g, int j)
+{
+    const cynf_node *m = &g->node[j];
+    const cynf_shape ys = shape(g, m->out);
+    if (m->op != CYNF_N_ELTWISE || m->kind != CYNF_ELT_MUL || !linear(m) || ys.rank != 4 || ys.d[0] != 1 || uses(g, m->out) != 1)
+        return;
+    int x = -1;
+    for (int i = 0; i < 2; i++) {
+        const cynf_tensor *s = &g->t[m->in[1 - i]];
+        if (!g->t[m->in[i]].data && !s->data && cynf_shape_equal(&g->t[m->in[i]].shape, &ys) && s->shape.rank && s->shape.d[s->shape.rank - 1] == ys.d[3] &&
+            cynf_shape_elems(&s->shape) == (size_t)ys.d[3])
+            x = i;
+    }
+    if (x < 0 || ys.d[1] * ys.d[2] == 1)
+        return;
+    for (int i = j + 1; i < g->n_node; i++) {
+        cynf_node *c = &g->node[i];
+        if (c->dead || c->in[0] != m->out)
+            continue;
+        if (c->op == CYNF_N_CONV2D && c->kh == 1 && c->kw == 1 && !c->pt && !c->pl && c->groups == 1 && shape(g, c->out).d[3] < ys.d[1] * ys.d[2] &&
+            !(c->e.residual && c->in[c->n_in - 1] == m->out) && c->n_in < CYNF_MAX_NODE_INPUTS) {
+            c->in[0] = m->in[x];
+            if (c->e.residual)
+                c->in[c->n_in] = c->in[c->n_in - 1];
+            c->in[c->n_in - !!c->e.residual] = m->in[1 - x];
+            c->n_in++;
+            c->kind = 1;
+            g->node[j].dead = true;
+        }
+        return;
+    }
+}
+
 cynf_status cynf_graph_optimise(cynf_graph *g)
 {
     static bool (*const passes[])(cynf_graph *, int) = {fold_constant, fold_reshape, fold_transpose, hoist_over_reshape, fold_pad, fold_scale, fold_activation,
@@ -675,6 +712,10 @@ cynf_status cynf_graph_optimise(cynf_graph *g)
         }
         changed |= remove_unused(g);
     }
+    count_uses(g);
+    for (int j = 0; j < g->n_node && !g->status; j++)
+        if (!g->node[j].dead)
+            move_scale(g, j);
     for (int j = 0; j < g->n_node && !g->status; j++)
         if (!g->node[j].dead)
             widen_constants(g, j);

@@ -41,6 +41,7 @@ static bool is_output(const cynf_graph *g, cynf_tensor_id t)
 }
 
 static bool is_residual(const cynf_node *n, int i) { return n->e.residual && i == n->n_in - 1; }
+static bool is_scale(const cynf_node *n, int i) { return n->op == CYNF_N_CONV2D && n->kind && i == n->n_in - 1 - !!n->e.residual; }
 
 /* Weights and tables are operands of the node, not of the kernel call. */
 static bool is_weight(const cynf_node *n, int i)
@@ -49,7 +50,7 @@ static bool is_weight(const cynf_node *n, int i)
     case CYNF_N_CONV2D:
     case CYNF_N_DWCONV2D:
     case CYNF_N_FC:
-    case CYNF_N_RESAMPLE: return i > 0 && !is_residual(n, i);
+    case CYNF_N_RESAMPLE: return i > 0 && !is_residual(n, i) && !is_scale(n, i);
     case CYNF_N_LOOKUP: return i == 1;
     case CYNF_N_RNN: return i == 1 || (i == 2 && n->kind == CYNF_RNN_GRU_AFTER);
     default: return false;
@@ -82,7 +83,7 @@ static bool count_uses(cynf_builder *b)
 
 static bool pointwise(const cynf_node *n)
 {
-    return n->op == CYNF_N_CONV2D && n->kh == 1 && n->kw == 1 && n->sh == 1 && n->sw == 1 && n->groups == 1 && !n->pt && !n->pl;
+    return n->op == CYNF_N_CONV2D && !n->kind && n->kh == 1 && n->kw == 1 && n->sh == 1 && n->sw == 1 && n->groups == 1 && !n->pt && !n->pl;
 }
 
 /* A pointwise convolution whose only input comes from a depthwise one that nobody else reads. */

@@ -160,14 +160,14 @@ static cynf_view view(const cynf_builder *b, cynf_tensor_id t)
 static void raw_weights(const cynf_builder *b, const cynf_node *n, const float **w, const float **bias)
 {
     *w = b->g->t[n->in[1]].data;
-    *bias = n->n_in - !!n->e.residual > 2 ? b->g->t[n->in[2]].data : NULL;
+    *bias = n->n_in - !!n->e.residual - (n->op == CYNF_N_CONV2D && n->kind) > 2 ? b->g->t[n->in[2]].data : NULL;
 }
 
 static cynf_conv2d conv2d_geometry(const cynf_builder *b, const cynf_node *n)
 {
     const cynf_shape *x = shape(b, n->in[0]), *y = shape(b, n->out);
     cynf_conv2d g = {.n = x->d[0], .h = x->d[1], .w = x->d[2], .ic = x->d[3], .oh = y->d[1], .ow = y->d[2], .oc = y->d[3], .kh = n->kh, .kw = n->kw,
-        .sh = n->sh, .sw = n->sw, .dh = n->dh, .dw = n->dw, .pt = n->pt, .pl = n->pl, .groups = n->groups, .e = n->e};
+        .sh = n->sh, .sw = n->sw, .dh = n->dh, .dw = n->dw, .pt = n->pt, .pl = n->pl, .groups = n->groups, .scaled = n->kind, .e = n->e};
     g.x = view(b, n->in[0]);
     g.y = view(b, n->out);
     if (n->e.residual)
@@ -210,10 +210,13 @@ static void conv_step(cynf_builder *b, int j)
             p.u.dwconv2d = dwconv2d_geometry(b, n);
         raw_weights(b, n, &raw.w, &raw.bias);
     }
-    cynf_ref in[2] = {ref(b, dw ? dw->in[0] : n->in[0])};
+    cynf_ref in[CYNF_MAX_INPUTS] = {ref(b, dw ? dw->in[0] : n->in[0])};
+    int n_in = 1;
     if (n->e.residual)
-        in[1] = ref(b, n->in[n->n_in - 1]);
-    emit(b, j, &p, 1 + !!n->e.residual, in, ref(b, n->out), &raw);
+        in[n_in++] = ref(b, n->in[n->n_in - 1]);
+    if (p.op == CYNF_OP_CONV2D && n->kind)
+        in[n_in++] = ref(b, n->in[n->n_in - 1 - !!n->e.residual]);
+    emit(b, j, &p, n_in, in, ref(b, n->out), &raw);
 }
 
 void cynf_build_fuse(cynf_builder *b)

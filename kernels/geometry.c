@@ -18,7 +18,7 @@
 #define DIMS(op, f) I(op, f[0]), I(op, f[1]), I(op, f[2]), I(op, f[3]), I(op, f[4]), I(op, f[5]), I(op, f[6]), I(op, f[7])
 #define CONV2D(op, p) \
     IN(op, p, n), IN(op, p, h), IN(op, p, w), IN(op, p, ic), IN(op, p, oh), IN(op, p, ow), IN(op, p, oc), IN(op, p, kh), \
-        IN(op, p, kw), IN(op, p, sh), IN(op, p, sw), IN(op, p, dh), IN(op, p, dw), IN(op, p, pt), IN(op, p, pl), IN(op, p, groups), \
+        IN(op, p, kw), IN(op, p, sh), IN(op, p, sw), IN(op, p, dh), IN(op, p, dw), IN(op, p, pt), IN(op, p, pl), IN(op, p, groups), IN(op, p, scaled), \
         VIEW(op, p, x), VIEW(op, p, y), VIEW(op, p, r), EPILOGUE(op, p, e)
 #define DWCONV2D(op, p) \
     IN(op, p, n), IN(op, p, h), IN(op, p, w), IN(op, p, c), IN(op, p, mult), IN(op, p, oh), IN(op, p, ow), IN(op, p, kh), \
@@ -166,6 +166,8 @@ static const char *check_conv2d(const cynf_conv2d *g)
     const char *why;
     if (g->n < 1 || g->ic < 1 || g->oc < 1 || g->groups < 1 || g->ic % g->groups || g->oc % g->groups)
         return "groups must divide input and output channels";
+    if (g->scaled && (g->n != 1 || g->kh != 1 || g->kw != 1 || g->groups != 1))
+        return "only a 1x1 convolution of one image without groups is scaled";
     if ((why = check_window(g->h, g->oh, g->kh, g->sh, g->dh, g->pt)) || (why = check_window(g->w, g->ow, g->kw, g->sw, g->dw, g->pl)) ||
         (why = check_padded(g->ic, g->oh, g->kh, g->sh, g->dh, g->ow, g->kw, g->sw, g->dw)) || (why = check_view(&g->x, g->ic)) ||
         (why = check_view(&g->y, g->oc)) || (why = check_epilogue(&g->e)))
@@ -238,7 +240,7 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
         pw.x = dw.y;
         if (!(w = check_dwconv2d(&dw)) && !(w = check_conv2d(&pw)) &&
             (pw.kh != 1 || pw.kw != 1 || pw.sh != 1 || pw.sw != 1 || pw.groups != 1 || pw.h != dw.oh || pw.w != dw.ow || pw.ic != dw.c * dw.mult ||
-                pw.n != dw.n || dw.e.residual))
+                pw.n != dw.n || pw.scaled || dw.e.residual))
             w = "the pointwise part must be 1x1 on the depthwise part's output";
         break;
     }
@@ -323,7 +325,7 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
 int cynf_geometry_inputs(cynf_op op, const void *geometry)
 {
     switch (op) {
-    case CYNF_OP_CONV2D: return 1 + !!((const cynf_conv2d *)geometry)->e.residual;
+    case CYNF_OP_CONV2D: return 1 + !!((const cynf_conv2d *)geometry)->e.residual + !!((const cynf_conv2d *)geometry)->scaled;
     case CYNF_OP_DWCONV2D: return 1 + !!((const cynf_dwconv2d *)geometry)->e.residual;
     case CYNF_OP_SEPCONV2D: return 1 + !!((const cynf_sepconv2d *)geometry)->pw.e.residual;
     case CYNF_OP_FC: return 1 + !!((const cynf_fc *)geometry)->e.residual;
@@ -358,6 +360,8 @@ size_t cynf_geometry_extent(cynf_op op, const void *geometry, int i)
     switch (op) {
     case CYNF_OP_CONV2D: {
         const cynf_conv2d *g = geometry;
+        if (g->scaled && i == 1 + !!g->e.residual)
+            return (size_t)g->ic;
         return i == 0 ? view_extent(&g->x, g->n, g->h, g->w, g->ic) : view_extent(i < 0 ? &g->y : &g->r, g->n, g->oh, g->ow, g->oc);
     }
     case CYNF_OP_DWCONV2D: {

@@ -58,7 +58,7 @@ bool cynf_reference_problem(cynf_problem *p)
 {
     static const cynf_epilogue none;
     switch (p->op) {
-    case CYNF_OP_CONV2D: p->u.conv2d.e = none; return true;
+    case CYNF_OP_CONV2D: p->u.conv2d.e = none; p->u.conv2d.scaled = 0; return true;
     case CYNF_OP_DWCONV2D: p->u.dwconv2d.e = none; return true;
     case CYNF_OP_SEPCONV2D: p->u.sepconv2d.dw.e = p->u.sepconv2d.pw.e = none; return true;
     case CYNF_OP_FC: p->u.fc.e = none; return true;

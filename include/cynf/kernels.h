@@ -154,10 +154,11 @@ typedef struct cynf_epilogue {
 /**
  * y[n,oh,ow,oc] = epilogue(bias[oc] + sum_{kh,kw,ic} x[n, oh*sh - pt + kh*dh, ow*sw - pl + kw*dw, g*icg + ic] * w[kh,kw,ic,oc])
  * with icg = ic/groups, g = oc / (oc_total/groups); taps outside the image count as 0. Bottom and right padding follow from oh, ow.
- * Weights: cynf_weights.w = HWIO [kh][kw][ic/groups][oc], .bias = [oc] or NULL. Inputs: x, then r (view r) when e.residual.
+ * With scaled, which only one image (n = 1), 1x1 and groups = 1 may have, w[kh,kw,ic,oc] counts s[ic] times: what squeeze and excitation multiply x by.
+ * Weights: cynf_weights.w = HWIO [kh][kw][ic/groups][oc], .bias = [oc] or NULL. Inputs: x, then r (view r) when e.residual, then s[ic] when scaled.
  */
 typedef struct cynf_conv2d {
-    int32_t n, h, w, ic, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups;
+    int32_t n, h, w, ic, oh, ow, oc, kh, kw, sh, sw, dh, dw, pt, pl, groups, scaled;
     cynf_view x, y, r;
     cynf_epilogue e;
 } cynf_conv2d;

@@ -20,8 +20,18 @@ static bool supports(const void *geometry, cynf_tile t)
 
 static size_t units(const void *g, cynf_tile t, int stage)
 {
-    (void)stage;
-    return cynf_conv2d_direct_units(g, t);
+    return cynf_conv2d_direct_units(g, t, stage);
+}
+
+static int stages(const void *g, cynf_tile t)
+{
+    (void)t;
+    return 1 + !!((const cynf_conv2d *)g)->scaled;
+}
+
+static size_t shared_bytes(const void *g, cynf_tile t)
+{
+    return cynf_conv2d_direct_shared_bytes(g, t);
 }
 
 static size_t packed_bytes(const void *g, cynf_tile t)
@@ -85,7 +95,8 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
     const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g->oc / g->groups, t, isa, m) * set_conflicts(g, t, isa, m) + 3e-9 * calls;
     const double weights = (double)cynf_conv2d_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
-    return (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
+    const double scaling = g->scaled ? 2 * weights / m->gbps[1] * 1e-9 + 50e-9 : 0;
+    return scaling + (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
 }
 
 const cynf_algo cynf_conv2d_direct = {
@@ -93,9 +104,11 @@ const cynf_algo cynf_conv2d_direct = {
     .name = "direct",
     .header = "kernels/conv2d/direct.h",
     .supports = supports,
+    .stages = stages,
     .units = units,
     .packed_bytes = packed_bytes,
     .pack = pack,
+    .shared_bytes = shared_bytes,
     .private_bytes = private_bytes,
     .cost = cost,
 };

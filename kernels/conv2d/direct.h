@@ -7,6 +7,7 @@
  *
  * x, y, r     any views whose block is a multiple of the vector, or that have one block; with groups > 1 one block
  * packed      see direct_layout.h
+ * stages      one; with scaled, before it, the panels times s
  * units       (panel of output channels, block of tiles); any split is safe
  * Over-read, over-write: none. Every output is summed in the order [kh][block][kw][channel], whatever the tile.
  */
@@ -194,9 +195,30 @@ static CYNF_INLINE void cynf_conv2d_copy_rows(const cynf_conv2d *g, const cynf_c
     }
 }
 
+/** Panels [begin, end) of the weights times s, to the workspace. */
+static CYNF_INLINE void cynf_conv2d_scale_panels(const cynf_conv2d *g, cynf_tile t, const cynf_args *a, size_t begin, size_t end)
+{
+    const float *const s = a->x[1 + !!g->e.residual];
+    const int nr = t.nv * t.v;
+    for (size_t panel = begin; panel < end; panel++) {
+        const ptrdiff_t at = (ptrdiff_t)panel * nr * (g->ic + 1);
+        const float *from = (const float *)a->packed + at;
+        float *to = (float *)a->workspace + at;
+        const int left = CYNF_ROUND_UP(g->oc, t.v) - (int)panel * nr, n = left < nr ? left : nr;
+        for (int c = -1; c < g->ic; c++, from += n, to += n) {
+            const vf k = vf_set1(c < 0 ? 1.0f : s[c]); /* first the biases */
+            for (int v = 0; v < n; v += VL)
+                vf_store(to + v, vf_mul(vf_load(from + v), k));
+        }
+    }
+}
+
 static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
-    (void)stage;
+    if (whole->scaled && stage == 0) {
+        cynf_conv2d_scale_panels(whole, t, a, begin, end);
+        return;
+    }
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(whole, t);
     const bool pads = cynf_conv2d_pads(whole), literal = __builtin_constant_p(whole->ow);
     const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
@@ -212,7 +234,7 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
         int oh = whole->oh, tile = block * s.per_block, tile_end = last == s.blocks ? s.tiles : last * s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;
         const float *packed =
-            (const float *)a->packed + (size_t)group * cynf_conv2d_packed_group(whole, t) + (size_t)panel * (cynf_conv2d_k(whole) + 1) * (size_t)nr;
+            (const float *)(whole->scaled ? a->workspace : a->packed) + (size_t)group * cynf_conv2d_packed_group(whole, t) + (size_t)panel * (cynf_conv2d_k(whole) + 1) * (size_t)nr;
         const float *x = a->x[0] + (ptrdiff_t)image * whole->x.ns + group * icg;
         const float *r = whole->e.residual ? a->x[1] + (ptrdiff_t)image * whole->r.ns : NULL;
         float *y = a->y + (ptrdiff_t)image * whole->y.ns;

@@ -86,6 +86,12 @@ static CYNF_INLINE cynf_conv2d cynf_conv2d_padded(const cynf_conv2d *g, cynf_con
         .x = {.rs = w * g->ic, .ps = g->ic, .b = g->ic}, .y = g->y, .r = g->r, .e = g->e};
 }
 
+/** Of the scaled weights, which a stage of its own makes: packed as the others. */
+static CYNF_INLINE size_t cynf_conv2d_direct_shared_bytes(const cynf_conv2d *g, cynf_tile t)
+{
+    return g->scaled ? CYNF_ROUND_UP(cynf_conv2d_packed_bytes(g, t), 64) : 0;
+}
+
 static CYNF_INLINE size_t cynf_conv2d_direct_private_bytes(const cynf_conv2d *g, cynf_tile t)
 {
     if (!cynf_conv2d_pads(g))
@@ -94,8 +100,10 @@ static CYNF_INLINE size_t cynf_conv2d_direct_private_bytes(const cynf_conv2d *g,
     return (size_t)CYNF_ROUND_UP(p.h * p.x.rs + 16, 16) * sizeof(float); /* one line more: the last vector is stored whole */
 }
 
-static CYNF_INLINE size_t cynf_conv2d_direct_units(const cynf_conv2d *g, cynf_tile t)
+static CYNF_INLINE size_t cynf_conv2d_direct_units(const cynf_conv2d *g, cynf_tile t, int stage)
 {
+    if (g->scaled && stage == 0)
+        return (size_t)cynf_conv2d_panels(g, t);
     return (size_t)g->n * (size_t)g->groups * (size_t)cynf_conv2d_panels(g, t) * (size_t)cynf_conv2d_tiles(g, t).blocks;
 }
 

@@ -13,7 +13,7 @@ static bool vectors_fit(const cynf_view *v, const cynf_conv2d *g, cynf_tile t)
 static bool supports(const void *geometry, cynf_tile t)
 {
     const cynf_conv2d *g = geometry;
-    return vectors_fit(&g->y, g, t) && (!g->e.residual || vectors_fit(&g->r, g, t));
+    return !g->scaled && vectors_fit(&g->y, g, t) && (!g->e.residual || vectors_fit(&g->r, g, t));
 }
 
 static size_t units(const void *g, cynf_tile t, int stage)

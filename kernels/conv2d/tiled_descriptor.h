@@ -9,7 +9,7 @@
 
 static inline bool conv2d_tiling_supports(const cynf_conv2d *g, cynf_tile t, const cynf_tiling *l)
 {
-    return conv2d_tiling_view(&g->x, g->ic, t) && conv2d_tiling_view(&g->y, g->oc, t) && (!g->e.residual || conv2d_tiling_view(&g->r, g->oc, t)) &&
+    return !g->scaled && conv2d_tiling_view(&g->x, g->ic, t) && conv2d_tiling_view(&g->y, g->oc, t) && (!g->e.residual || conv2d_tiling_view(&g->r, g->oc, t)) &&
            (int64_t)conv2d_tiling_packed(g, l) <= CYNF_TILED_PACKED_MAX;
 }
 

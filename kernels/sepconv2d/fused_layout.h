@@ -34,7 +34,7 @@ static CYNF_INLINE cynf_sep_cut cynf_sep_bands(const cynf_sepconv2d *g)
     const int64_t by_work = CYNF_CEIL_DIV(CYNF_SEP_BAND_MADDS, (int64_t)g->dw.ow * g->pw.ic * (g->dw.kh * g->dw.kw + g->pw.oc));
     const int64_t by_pixels = CYNF_CEIL_DIV(CYNF_SEP_BAND_PIXELS, g->dw.ow), want = by_work > by_pixels ? by_work : by_pixels;
     const int most = fit < 1 ? 1 : fit < g->dw.oh ? (int)fit : g->dw.oh, bands = CYNF_CEIL_DIV(g->dw.oh, want < most ? (int)want : most);
-    const int merge = most / CYNF_CEIL_DIV(g->dw.oh, bands); /* at least 1 */
+    const int merge = most == g->dw.oh ? bands : most / CYNF_CEIL_DIV(g->dw.oh, bands); /* at least 1 */
     return (cynf_sep_cut){bands, CYNF_CEIL_DIV(bands, CYNF_CEIL_DIV(bands, merge))};
 }
 

@@ -61,6 +61,12 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     g->w = (g->ow - 1) * g->sw - g->pl + 1 + test_int(r, 0, (g->kw - 1) * g->dw);
     g->h = g->h < 1 ? 1 : g->h;
     g->w = g->w < 1 ? 1 : g->w;
+    if (g->groups == 1 && test_one_in(r, 6)) {
+        g->scaled = g->n = g->kh = g->kw = 1;
+        g->pt = g->pl = 0;
+        g->h = (g->oh - 1) * g->sh + 1;
+        g->w = (g->ow - 1) * g->sw + 1;
+    }
     g->x = test_view(r, g->n, g->h, g->w, g->ic);
     g->y = test_view(r, g->n, g->oh, g->ow, g->oc);
     g->e = test_epilogue(r);
@@ -74,7 +80,7 @@ static void oracle(const void *geometry, const cynf_weights *w, const float *con
 {
     const cynf_conv2d *g = geometry;
     const int icg = g->ic / g->groups, ocg = g->oc / g->groups;
-    e->terms = g->kh * g->kw * icg + 2;
+    e->terms = g->kh * g->kw * icg + 2 + g->scaled;
     for (int n = 0; n < g->n; n++)
         for (int oh = 0; oh < g->oh; oh++)
             for (int ow = 0; ow < g->ow; ow++)
@@ -87,7 +93,8 @@ static void oracle(const void *geometry, const cynf_weights *w, const float *con
                                 continue;
                             const float *tap = w->w + ((size_t)kh * (size_t)g->kw + (size_t)kw) * (size_t)icg * (size_t)g->oc;
                             for (int c = 0; c < icg; c++) {
-                                const double term = (double)x[0][test_at(&g->x, n, ih, iw, oc / ocg * icg + c)] * (double)tap[(size_t)c * (size_t)g->oc + (size_t)oc];
+                                const double times = g->scaled ? (double)x[1 + g->e.residual][c] : 1;
+                                const double term = (double)x[0][test_at(&g->x, n, ih, iw, oc / ocg * icg + c)] * (double)tap[(size_t)c * (size_t)g->oc + (size_t)oc] * times;
                                 acc += term;
                                 scale += fabs(term);
                             }
