@@ -142,6 +142,9 @@ static void add_call(cynf_gen *g, int32_t i)
     cynf_text_add(t, ", .n_in = %d, .stages = %d, .units = {", c->n_in, c->stages);
     for (int32_t j = 0; j < c->stages; j++)
         cynf_text_add(t, "%s%zu", j ? ", " : "", c->units[j]);
+    cynf_text_add(t, "}, .span = {");
+    for (int32_t j = 0; j < c->stages; j++)
+        cynf_text_add(t, "%s%zu", j ? ", " : "", c->span[j]);
     cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, .serial = %s}, /* ", (long long)c->packed_offset,
         (long long)c->workspace_offset, c->serial ? "true" : "false");
     cynf_text_comment(t, step_name(&g->p->step[i]));

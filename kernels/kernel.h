@@ -37,6 +37,7 @@ typedef struct cynf_algo {
     bool (*supports)(const void *g, cynf_tile t);
     int (*stages)(const void *g, cynf_tile t);                                      /**< NULL: 1 */
     size_t (*units)(const void *g, cynf_tile t, int stage);
+    size_t (*unit_span)(const void *g, cynf_tile t, int stage);                     /**< NULL: 1 */
     size_t (*packed_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0 */
     void (*pack)(const void *g, cynf_tile t, const cynf_weights *w, void *packed);  /**< NULL with packed_bytes */
     size_t (*shared_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0; a multiple of 64 */

@@ -185,6 +185,11 @@ size_t cynf_kernel_units(const cynf_kernel *k, const void *g, int stage)
     return k->algo->units(g, k->tile, stage);
 }
 
+size_t cynf_kernel_unit_span(const cynf_kernel *k, const void *g, int stage)
+{
+    return k->algo->unit_span ? k->algo->unit_span(g, k->tile, stage) : 1;
+}
+
 void cynf_kernel_run(const cynf_kernel *k, const void *g, int stage, const cynf_args *a, int thread_id, size_t unit_begin, size_t unit_end)
 {
     k->run(g, stage, a, thread_id, unit_begin, unit_end);

@@ -31,7 +31,8 @@ struct cynf_thread_pool {
     cynf_pool_fn *fn;
     void *ctx;
     size_t scale; /* units of the caller per unit of ours */
-    size_t total;
+    size_t total, span;
+    uint32_t count; /* units of ours: spans are one for each thread */
     _Atomic uint32_t chunk;
 #ifdef __linux__
     cpu_set_t cores; /* that the caller may use */
@@ -119,10 +120,16 @@ static void drain(cynf_thread_pool *p, int i, int thread)
         const uint32_t chunk = atomic_load_explicit(&p->chunk, memory_order_relaxed), take = end - next < chunk ? end - next : chunk;
         if (!atomic_compare_exchange_weak_explicit(&p->shares[i].range, &r, r + ((uint64_t)take << 32), memory_order_acq_rel, memory_order_acquire))
             continue;
-        const size_t begin = next * p->scale, stop = (next + take) * p->scale;
-        p->fn(p->ctx, thread, begin, stop < p->total ? stop : p->total);
-        const uint32_t units = SCALED(p->total, p->scale);
-        if (atomic_fetch_add(&p->done, take) + take == units && atomic_load(&p->caller_sleeps)) {
+        if (p->span > 1) {
+            const size_t n = (size_t)p->n, part = p->span * (size_t)i / n, part_end = p->span * ((size_t)i + 1) / n;
+            for (size_t s = next; s < next + take; s++)
+                p->fn(p->ctx, thread, s * p->span + part, s * p->span + part_end);
+        } else {
+            const size_t begin = next * p->scale, stop = (next + take) * p->scale;
+            p->fn(p->ctx, thread, begin, stop < p->total ? stop : p->total);
+        }
+        const uint32_t count = p->count; /* the run goes on until done is count */
+        if (atomic_fetch_add(&p->done, take) + take == count && atomic_load(&p->caller_sleeps)) {
             pthread_mutex_lock(&p->lock);
             pthread_cond_signal(&p->finished);
             pthread_mutex_unlock(&p->lock);
@@ -228,7 +235,7 @@ CYNF_RT void cynf_pool_begin(cynf_thread_pool *p)
         wake(p);
 }
 
-CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units)
+CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units, size_t span)
 {
     if (p->n == 1 || units < 2) {
         if (units)
@@ -239,12 +246,15 @@ CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, siz
     p->ctx = ctx;
     p->total = units;
     p->scale = (units + MAX_UNITS - 1) / MAX_UNITS;
-    const uint32_t count = SCALED(units, p->scale), n = (uint32_t)p->n;
+    const uint32_t n = (uint32_t)p->n;
+    p->span = span >= n && units % span == 0 && units > span && units <= MAX_UNITS / n ? span : 1;
+    const uint32_t count = p->span > 1 ? (uint32_t)(units / span) * n : SCALED(units, p->scale);
+    p->count = count;
     /* Four chunks a share: what a late partner leaves can be taken over in parts. */
     atomic_store_explicit(&p->chunk, count / (4 * n) ? count / (4 * n) : 1, memory_order_relaxed);
     atomic_store_explicit(&p->done, 0, memory_order_relaxed);
     for (uint32_t i = 0; i < n; i++) {
-        const uint64_t begin = (uint64_t)count * i / n, end = (uint64_t)count * (i + 1) / n;
+        const uint64_t begin = p->span > 1 ? 0 : (uint64_t)count * i / n, end = p->span > 1 ? count / n : (uint64_t)count * (i + 1) / n;
         atomic_store_explicit(&p->shares[i].range, begin << 32 | end, memory_order_release);
     }
     wake(p);

@@ -3,7 +3,7 @@
  * The thread pool of the executor and of generated models.
  *
  * A pool of n threads is the caller plus n - 1 workers. cynf_pool_run() hands units out: a thread first takes chunks of its own
- * contiguous share, then of what a late partner has not claimed; a worker that never woke up is not waited for. Whoever waits spins at
+ * share, then of what a late partner has not claimed; a worker that never woke up is not waited for. Whoever waits spins at
  * most 50 us with pause, then sleeps on a condition variable. A worker that finds itself on the caller's core restricts itself to the other cores that the
  * caller could use when the pool was made; where there are none it does nothing.
  * fork(): the child has no workers; a pool made before fork() must not be run in the child, but may be destroyed there.
@@ -28,8 +28,11 @@ CYNF_RT size_t cynf_pool_bytes(int n);
 CYNF_RT cynf_status cynf_pool_create_in(cynf_thread_pool **out, int n, void *memory);
 CYNF_RT void cynf_pool_destroy(cynf_thread_pool **p);
 CYNF_RT int cynf_pool_threads(const cynf_thread_pool *p);
-/** Calls fn for disjoint ranges that cover [0, units), concurrently with distinct thread ids; returns when all are done. */
-CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units);
+/**
+ * Calls fn for disjoint ranges that cover [0, units), concurrently with distinct thread ids; returns when all are done. Where units are several spans of span
+ * units, each with enough for all threads, a thread's share is the same part of every span; else it is one range.
+ */
+CYNF_RT void cynf_pool_run(cynf_thread_pool *p, cynf_pool_fn *fn, void *ctx, size_t units, size_t span);
 /** Wakes sleeping workers ahead of the first run of an inference. */
 CYNF_RT void cynf_pool_begin(cynf_thread_pool *p);
 

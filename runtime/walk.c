@@ -177,7 +177,7 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
             a.x[j] = resolve(w, arena, x, y, &c->in[j]);
         for (int s = 0; s < c->stages; s++) {
             if (pool && !c->serial && c->units[s] > 1)
-                cynf_pool_run(pool, run_units, &(stage_run){c, &a, s}, c->units[s]);
+                cynf_pool_run(pool, run_units, &(stage_run){c, &a, s}, c->units[s], c->span[s]);
             else
                 c->run(c->geometry, s, &a, 0, 0, c->units[s]);
         }
@@ -264,7 +264,7 @@ CYNF_RT cynf_status cynf_walk_batch(const cynf_walk *w, cynf_thread_pool *pool, 
         return CYNF_EINVAL;
     batch_run b = {w, NULL, memory, lanes, x, y};
     if (pool && lanes > 1 && runs >= (size_t)lanes && !w->state_bytes) {
-        cynf_pool_run(pool, run_batches, &b, runs);
+        cynf_pool_run(pool, run_batches, &b, runs, 1);
         b.pool = pool;
     } else {
         b.pool = pool;

@@ -20,7 +20,7 @@ typedef struct cynf_call {
     cynf_ref in[CYNF_MAX_INPUTS], out;
     int32_t n_in;
     int32_t stages;                 /**< at most CYNF_MAX_STAGES */
-    size_t units[CYNF_MAX_STAGES];
+    size_t units[CYNF_MAX_STAGES], span[CYNF_MAX_STAGES]; /**< span: cynf_kernel_unit_span() */
     int64_t packed_offset;          /**< bytes into the constants; -1: none */
     int64_t workspace_offset;       /**< bytes into the arena; -1: none */
     bool serial;                    /**< too little work to be worth waking a thread */

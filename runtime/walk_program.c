@@ -38,7 +38,7 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
         for (int32_t j = 0; j < s->n_in; j++)
             c->in[j] = s->in[j];
         for (int32_t j = 0; j < c->stages; j++)
-            c->units[j] = cynf_kernel_units(s->kernel, &s->problem.u, j);
+            c->units[j] = cynf_kernel_units(s->kernel, &s->problem.u, j), c->span[j] = cynf_kernel_unit_span(s->kernel, &s->problem.u, j);
     }
     block->walk = (cynf_walk){.call = block->call, .n_call = p->n_step, .in = edge, .out = edge + g->n_in, .n_in = g->n_in, .n_out = g->n_out,
         .batch = g->batch, .threads = p->threads, .batch_fixed = g->batch_mixed, .consts = p->consts, .arena_bytes = arena,

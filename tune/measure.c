@@ -65,7 +65,7 @@ static void set_call(racer *r, const cynf_problem *p, const cynf_edge *edges)
     for (int i = 0; i < r->call.n_in; i++)
         r->call.in[i] = (cynf_ref){CYNF_IN_INPUT, i, 0};
     for (int s = 0; s < r->call.stages; s++)
-        r->call.units[s] = cynf_kernel_units(r->kernel, g, s);
+        r->call.units[s] = cynf_kernel_units(r->kernel, g, s), r->call.span[s] = cynf_kernel_unit_span(r->kernel, g, s);
     r->walk = (cynf_walk){.call = &r->call, .n_call = 1, .in = edges, .out = edges, .n_in = r->call.n_in, .n_out = 1};
 }
 

@@ -411,6 +411,11 @@ void cynf_kernel_pack(const cynf_kernel *k, const void *g, const cynf_weights *w
 size_t cynf_kernel_workspace_bytes(const cynf_kernel *k, const void *g, int threads);
 int cynf_kernel_stages(const cynf_kernel *k, const void *g);
 size_t cynf_kernel_units(const cynf_kernel *k, const void *g, int stage);
+/**
+ * Units of a stage that cover the image once, for some of its channels: they are followed by those of other channels. A thread that takes the same part of every
+ * span finds more of what the next operation reads in its own cache than one that takes whole spans. 1: units have no such order.
+ */
+size_t cynf_kernel_unit_span(const cynf_kernel *k, const void *g, int stage);
 /** Computes units [unit_begin, unit_end) of a stage. Concurrent calls of a stage need distinct thread ids and disjoint units. */
 void cynf_kernel_run(const cynf_kernel *k, const void *g, int stage, const cynf_args *a, int thread_id, size_t unit_begin, size_t unit_end);
 

@@ -23,6 +23,13 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_conv2d_direct_units(g, t, stage);
 }
 
+static size_t unit_span(const void *geometry, cynf_tile t, int stage)
+{
+    const cynf_conv2d *g = geometry;
+    const cynf_conv2d_tiling s = cynf_conv2d_tiles(g, t);
+    return s.panels_outer && !(g->scaled && stage == 0) ? (size_t)s.blocks : 1;
+}
+
 static int stages(const void *g, cynf_tile t)
 {
     (void)t;
@@ -106,6 +113,7 @@ const cynf_algo cynf_conv2d_direct = {
     .supports = supports,
     .stages = stages,
     .units = units,
+    .unit_span = unit_span,
     .packed_bytes = packed_bytes,
     .pack = pack,
     .shared_bytes = shared_bytes,

@@ -18,6 +18,11 @@ static inline size_t conv2d_tiling_units(const cynf_tiling *l, int group, int st
     return (size_t)(!l->shared ? l->blocks : stage == 0 ? l->images * l->rows / group : l->panels * l->blocks);
 }
 
+static inline size_t conv2d_tiling_unit_span(const cynf_tiling *l, int stage)
+{
+    return l->shared && stage == 1 ? (size_t)l->blocks : 1;
+}
+
 /** Clears packed, stores the biases and returns U. */
 static inline float *conv2d_tiling_pack_bias(const cynf_conv2d *g, const cynf_tiling *l, const cynf_weights *w, void *packed)
 {
@@ -64,6 +69,11 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
         const cynf_tiling l = tiling_##algo_(g, t); \
         return conv2d_tiling_units(&l, group, stage); \
     } \
+    static size_t unit_span_##algo_(const void *g, cynf_tile t, int stage) \
+    { \
+        const cynf_tiling l = tiling_##algo_(g, t); \
+        return conv2d_tiling_unit_span(&l, stage); \
+    } \
     static size_t packed_bytes_##algo_(const void *g, cynf_tile t) \
     { \
         const cynf_tiling l = tiling_##algo_(g, t); \
@@ -80,7 +90,7 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
         return conv2d_tiling_private(&l); \
     } \
     extern const cynf_algo cynf_conv2d_##algo_; \
-    const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, packed_bytes_##algo_, pack_##algo_, \
+    const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, unit_span_##algo_, packed_bytes_##algo_, pack_##algo_, \
         shared_bytes_##algo_, private_bytes_##algo_, cost_##algo_, error_##algo_, false, measured_};
 
 #endif

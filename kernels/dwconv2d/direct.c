@@ -10,6 +10,13 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_dw_units(g, t.v, cynf_dw_direct_rows(g), CYNF_DW_DIRECT_COLS);
 }
 
+static size_t unit_span(const void *g, cynf_tile t, int stage)
+{
+    (void)t;
+    (void)stage;
+    return cynf_dw_unit_span(g, cynf_dw_direct_rows(g), CYNF_DW_DIRECT_COLS);
+}
+
 /* Every multiply-add loads its input, from an address of its own; the tiles of a row are of mr, 2 and 1 pixels, and each asks which taps it has. */
 double cynf_dw_direct_cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
@@ -24,6 +31,7 @@ const cynf_algo cynf_dwconv2d_direct = {
     .header = "kernels/dwconv2d/direct.h",
     .supports = supports,
     .units = units,
+    .unit_span = unit_span,
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
     .cost = cynf_dw_direct_cost,

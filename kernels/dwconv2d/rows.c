@@ -11,6 +11,13 @@ static size_t units(const void *geometry, cynf_tile t, int stage)
     return cynf_dw_units(g, t.v, CYNF_DW_ROWS_BAND, g->ow);
 }
 
+static size_t unit_span(const void *g, cynf_tile t, int stage)
+{
+    (void)t;
+    (void)stage;
+    return cynf_dw_unit_span(g, CYNF_DW_ROWS_BAND, ((const cynf_dwconv2d *)g)->ow);
+}
+
 /*
  * A step loads (rows - 1)*s + k inputs for rows*k*k/s multiply-adds; what one row saves of that, each further one saves again. With 16 registers the taps of
  * a column do not stay in them. What is left of the channels is direct's.
@@ -31,6 +38,7 @@ const cynf_algo cynf_dwconv2d_rows = {
     .header = "kernels/dwconv2d/rows.h",
     .supports = supports,
     .units = units,
+    .unit_span = unit_span,
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
     .cost = cynf_dw_rows_cost,

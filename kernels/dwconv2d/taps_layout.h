@@ -72,6 +72,12 @@ static CYNF_INLINE size_t cynf_dw_units(const cynf_dwconv2d *g, int v, int rows,
     return (size_t)g->n * (size_t)cynf_dw_blocks(g, v) * (size_t)cynf_dw_row_bands(g, rows) * (size_t)cynf_dw_col_bands(g, cols);
 }
 
+/** Areas of a block that follow each other. */
+static CYNF_INLINE size_t cynf_dw_unit_span(const cynf_dwconv2d *g, int rows, int cols)
+{
+    return g->x.b < g->c ? (size_t)cynf_dw_row_bands(g, rows) * (size_t)cynf_dw_col_bands(g, cols) : 1;
+}
+
 /** Blocked tensors go block by block, which streams; in NHWC the blocks of an area share its cache lines and pages and follow each other. */
 static CYNF_INLINE cynf_dw_unit cynf_dw_unit_at(const cynf_dwconv2d *g, int v, int rows, int cols, size_t u)
 {

@@ -18,6 +18,12 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_conv2d_direct.units(&c, t, stage);
 }
 
+static size_t unit_span(const void *g, cynf_tile t, int stage)
+{
+    const cynf_conv2d c = cynf_fc_conv2d(g);
+    return cynf_conv2d_direct.unit_span(&c, t, stage);
+}
+
 static size_t packed_bytes(const void *g, cynf_tile t)
 {
     const cynf_conv2d c = cynf_fc_conv2d(g);
@@ -42,6 +48,7 @@ const cynf_algo cynf_fc_gemm = {
     .header = "kernels/fc/gemm.h",
     .supports = supports,
     .units = units,
+    .unit_span = unit_span,
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
