@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codegen/generate_internal.h"
+#include "graph/sizes.h"
 #include "runtime/walk_program.h"
 
 void cynf_gen_fail(cynf_gen *g, cynf_status s, const char *format, ...)
@@ -63,7 +64,7 @@ static void tell(const cynf_gen *g, double fraction, const char *what)
         g->o->progress(g->o->progress_ctx, fraction, what);
 }
 
-/* In fixed mode the packed weights, in portable mode the flat graph. */
+/* In fixed mode the packed weights, in portable mode the flat graph, or those of all sizes. */
 static void write_weights(cynf_gen *g)
 {
     char path[96];
@@ -72,6 +73,10 @@ static void write_weights(cynf_gen *g)
         static const char nothing[64];
         const bool any = g->p->consts_bytes > 0;
         cynf_folder_write(g, path, any ? g->p->consts : nothing, any ? (size_t)g->p->consts_bytes : sizeof nothing);
+        return;
+    }
+    if (g->p->graph->sizes) {
+        cynf_folder_write(g, path, g->p->graph->sizes->w, g->p->graph->sizes->bytes);
         return;
     }
     void *flat;
@@ -140,6 +145,8 @@ cynf_status cynf_generate(const cynf_program *p, const cynf_gen_options *o, char
         clean.out = out;
         *g = (cynf_gen){.p = p, .walk = walk, .reference = reference ? reference : walk, .o = &clean, .source = source, .text = text, .cap = cap};
         set_name(g);
+        if (o->mode == CYNF_GEN_FIXED && p->graph->sizes)
+            cynf_gen_fail(g, CYNF_EUNSUPPORTED, "fixed mode specialises every layer for one size; a model with a maximum shape is generated in portable mode (--mode portable)");
         if (g->status == CYNF_OK)
             cynf_folder_begin(g);
         if (g->status == CYNF_OK)

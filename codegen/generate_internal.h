@@ -27,7 +27,8 @@ typedef enum cynf_gen_key { /* KEY stands as @KEY@ in the templates */
 #define CYNF_GEN_KEYS(X) \
     X(ID) X(UPPER) X(VERSION) X(COMMAND) X(SUMMARY) X(HASHES) X(MODE) X(ABI) X(PORTS) X(CONSTANTS) X(ISA) X(LAYERS) X(INFO) X(TABLE) X(DECLARE) X(OBJECTS) \
     X(RULES) X(OPTIMISATION) X(PYTHON_PORTS) X(SELFTEST_PORTS) X(DATA) X(SYMBOL) X(ISA_ENUM) X(STATE_WALK) X(STATE_DECLARE) \
-    X(STATE_FUNCTIONS) X(STATE_CDEF) X(STATE_METHODS)
+    X(STATE_FUNCTIONS) X(STATE_CDEF) X(STATE_METHODS) X(RESIZE_DECLARE) X(RESIZE_FUNCTIONS) X(RESIZE_CDEF) \
+    X(RESIZE_CALL) X(RESIZE_METHODS)
 #define X(key) CYNF_KEY_##key,
     CYNF_GEN_KEYS(X)
 #undef X
@@ -78,6 +79,8 @@ void cynf_sources_write(cynf_gen *g);
 const char *cynf_sources_next(const cynf_gen *g, const char *suffix, size_t *at);
 /** Text of an embedded file without its #include "..." lines; CYNF_EINVAL in g when it is not there. */
 void cynf_sources_paste(cynf_gen *g, const char *path, cynf_text *to);
+/** Adds the template codegen/templates/<name>, its @KEY@s replaced by g->key, to a text. */
+void cynf_template_add(cynf_gen *g, const char *name, cynf_text *to);
 /** Writes the template codegen/templates/<name> as path, its @KEY@s replaced by g->key. */
 void cynf_template_write(cynf_gen *g, const char *name, const char *path);
 

@@ -6,6 +6,7 @@
 #include "cynf-config.h"
 #include "codegen/generate_internal.h"
 #include "graph/binding.h"
+#include "graph/sizes.h"
 #include "runtime/instance.h"
 
 static const char *const dtype_names[] = {
@@ -61,6 +62,10 @@ static void describe_port(cynf_gen *g, const side *s, int32_t i)
     cynf_text_add(t, " * %s %d  ", s->word, i);
     cynf_text_comment(t, name_of(p));
     cynf_text_add(t, "  %s %s", dtype_names[p->dtype], cynf_shape_text(shape, text, sizeof text));
+    const uint32_t open = s->port == g->p->graph->in ? cynf_sizes_open_axes(g->p->graph->sizes, i) : 0;
+    for (int d = 0; d < shape->rank; d++)
+        if (open >> d & 1)
+            cynf_text_add(t, "; dimension %d has any size up to this that the model's layers allow", d);
     if (p->skip)
         cynf_text_add(t, "; its first %d steps after a reset come before the sequence's first", p->skip);
     cynf_text_add(t, "\n");
@@ -78,7 +83,7 @@ static void describe_port(cynf_gen *g, const side *s, int32_t i)
     cynf_text_quote(t, name_of(p));
     cynf_text_add(t, ", \"%s\", %d, ", dtype_names[p->dtype], shape->rank);
     add_dims(t, shape);
-    cynf_text_add(t, ", %zu},\n", bytes);
+    cynf_text_add(t, ", %zu, %u},\n", bytes, open);
 }
 
 static void describe_edges(cynf_gen *g, const side *s)
@@ -134,6 +139,8 @@ static void describe_info(cynf_gen *g, const side s[2], const char *isa, size_t 
     if (g->p->graph->n_state)
         cynf_text_add(t, ",\n        .state_floats = %s_STATE_FLOATS, .reset_state = %s_reset_state, .get_state = %s_get_state, .set_state = %s_set_state", g->upper,
             g->id, g->id, g->id);
+    if (g->p->graph->sizes)
+        cynf_text_add(t, ",\n        .resize = %s_resize, .output_shape = %s_output_shape", g->id, g->id);
     cynf_text_add(t, "};\n    return &info;\n}\n");
 }
 
@@ -162,6 +169,21 @@ static void describe_state(cynf_gen *g)
         "    @state.setter\n    def state(self, v):\n        v = np.array(v, np.float32).ravel()\n        if v.size != %zu:\n"
         "            raise ValueError(f'the state of %s has %zu numbers, not {v.size}')\n        cdef float[::1] view = v\n        with self.lock:\n"
         "            %s_set_state(self.model, &view[0])\n\n", g->id, n, n, g->id, n, g->id, n, g->id);
+}
+
+/* Nor of one whose sizes are fixed that they could change. */
+static void describe_sizes(cynf_gen *g)
+{
+    const cynf_sizes *sizes = g->p->graph->sizes;
+    if (!sizes)
+        return;
+    cynf_text_add(&g->key[CYNF_KEY_CONSTANTS], "#define %s_OPEN %d /* dimensions of inputs whose size resize may change */\n", g->upper, cynf_sizes_dims(sizes));
+    cynf_template_add(g, "resize.h", &g->key[CYNF_KEY_RESIZE_DECLARE]);
+    cynf_template_add(g, "resize.c", &g->key[CYNF_KEY_RESIZE_FUNCTIONS]);
+    cynf_text_add(&g->key[CYNF_KEY_RESIZE_CDEF], "    cynf_status %s_resize(%s_t *m, const int32_t *const *shapes)\n"
+        "    void %s_output_shape(const %s_t *m, int i, int32_t *shape)\n", g->id, g->id, g->id, g->id);
+    cynf_text_add(&g->key[CYNF_KEY_RESIZE_CALL], "            self.resize(tuple(a.shape[1:] for a in arrays))\n");
+    cynf_template_add(g, "resize.pyx", &g->key[CYNF_KEY_RESIZE_METHODS]);
 }
 
 static uint64_t hash_bytes(const void *data, size_t n)
@@ -219,5 +241,6 @@ void cynf_gen_describe(cynf_gen *g)
     get_sides(g, s);
     cynf_text_add(&g->key[CYNF_KEY_PYTHON_PORTS], "cdef enum:\n    BATCH = %d\n    BATCH_FIXED = %d\n", g->walk->batch, g->walk->batch_fixed);
     describe_state(g);
+    describe_sizes(g);
     describe_info(g, s, isa_name, (size_t)p->consts_bytes);
 }

@@ -193,7 +193,7 @@ static int key_at(const char *p, const char *end, size_t *length)
     return -1;
 }
 
-void cynf_template_write(cynf_gen *g, const char *name, const char *path)
+void cynf_template_add(cynf_gen *g, const char *name, cynf_text *to)
 {
     char from[256];
     snprintf(from, sizeof from, "codegen/templates/%s", name);
@@ -202,19 +202,24 @@ void cynf_template_write(cynf_gen *g, const char *name, const char *path)
         cynf_gen_fail(g, CYNF_EINVAL, "%s is not inside this generator: build it again", from);
         return;
     }
-    cynf_text t = {0};
     const char *at = cynf_embedded[i].start, *end = cynf_embedded[i].end;
     for (const char *p = at; p < end;) {
         size_t length = 1;
         const int k = *p == '@' ? key_at(p, end, &length) : -1;
         if (k >= 0) {
-            cynf_text_add(&t, "%.*s%s", (int)(p - at), at, g->key[k].s ? g->key[k].s : "");
+            cynf_text_add(to, "%.*s%s", (int)(p - at), at, g->key[k].s ? g->key[k].s : "");
             at = p + length;
-            t.failed |= g->key[k].failed;
+            to->failed |= g->key[k].failed;
         }
         p += length;
     }
-    cynf_text_add(&t, "%.*s", (int)(end - at), at);
+    cynf_text_add(to, "%.*s", (int)(end - at), at);
+}
+
+void cynf_template_write(cynf_gen *g, const char *name, const char *path)
+{
+    cynf_text t = {0};
+    cynf_template_add(g, name, &t);
     if (t.failed)
         cynf_gen_fail(g, CYNF_ENOMEM, "out of memory while writing %s", path);
     cynf_folder_write(g, path, t.s, t.n);

@@ -8,6 +8,8 @@
  *   ports     t dtype name
  *   states    t next name
  *   text      length bytes padded to 4
+ *
+ * The same without the constants' bytes, but with a number for each constant, are the words of a graph: what graph/sizes.c keeps of one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,8 @@ typedef struct stream {
     unsigned char *data; /* NULL while only measuring */
     size_t at, bytes;
     const char *why;     /* the first problem found when reading */
+    cynf_word_constant *constant; /* NULL, or who has the constants by number */
+    const void *ctx;
 } stream;
 
 static void word(stream *s, void *v)
@@ -138,7 +142,8 @@ static void align(stream *s)
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------- */
 
-static void put(stream *s, const cynf_graph *graph)
+/* All but the constants. */
+static void put_words(stream *s, const cynf_graph *graph)
 {
     cynf_graph g = *graph; /* the description takes pointers to both ends; nothing is changed when writing */
     int32_t version = VERSION, mixed = g.batch_mixed;
@@ -160,12 +165,17 @@ static void put(stream *s, const cynf_graph *graph)
         port(s, &g.out[i]);
     for (int i = 0; i < g.n_state; i++)
         state(s, &g.state[i]);
-    for (int i = 0; i < g.n_t; i++)
-        if (g.t[i].data) {
-            const size_t bytes = cynf_shape_elems(&g.t[i].shape) * sizeof(float);
+}
+
+static void put(stream *s, const cynf_graph *g)
+{
+    put_words(s, g);
+    for (int i = 0; i < g->n_t; i++)
+        if (g->t[i].data) {
+            const size_t bytes = cynf_shape_elems(&g->t[i].shape) * sizeof(float);
             align(s);
             if (s->data)
-                memcpy(s->data + s->at, g.t[i].data, bytes);
+                memcpy(s->data + s->at, g->t[i].data, bytes);
             s->at += bytes;
         }
 }
@@ -182,6 +192,50 @@ cynf_status cynf_graph_to_flat(const cynf_graph *g, void **data, size_t *bytes)
     *data = s.data;
     *bytes = n;
     return CYNF_OK;
+}
+
+cynf_status cynf_graph_to_words(const cynf_graph *g, int32_t **word, size_t *n)
+{
+    stream s = {.writing = true};
+    put_words(&s, g);
+    *n = s.at / 4;
+    if (!(*word = malloc(s.at)))
+        return CYNF_ENOMEM;
+    s = (stream){.writing = true, .data = (unsigned char *)*word};
+    put_words(&s, g);
+    return CYNF_OK;
+}
+
+/* Who makes tensor t, or reads it first. */
+static const cynf_node *owner(const cynf_graph *g, cynf_tensor_id t)
+{
+    for (int j = 0; j < g->n_node; j++)
+        for (int i = -1; i < g->node[j].n_in; i++)
+            if ((i < 0 ? g->node[j].out : g->node[j].in[i]) == t)
+                return &g->node[j];
+    return NULL;
+}
+
+const cynf_node *cynf_graph_node_of_word(const cynf_graph *g, size_t i)
+{
+    const cynf_graph none = {.name = g->name};
+    stream s = {.writing = true};
+    put_words(&s, &none);
+    for (int t = 0; t < g->n_t; t++)
+        if ((s.at += 4 * (2 + (size_t)g->t[t].shape.rank)) > 4 * i)
+            return owner(g, t);
+    for (int j = 0; j < g->n_node; j++) {
+        cynf_node n = g->node[j];
+        node(&s, &n);
+        if (s.at > 4 * i)
+            return &g->node[j];
+    }
+    s = (stream){.writing = true};
+    put_words(&s, g);
+    for (int t = 0; t < g->n_t; t++)
+        if (g->t[t].data && (s.at += 4) > 4 * i)
+            return owner(g, t);
+    return NULL;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------- */
@@ -289,6 +343,13 @@ static void get(stream *s, cynf_graph *g)
     for (int i = 0; i < n_t && has && !s->why; i++) {
         if (!has[i])
             continue;
+        if (s->constant) {
+            int32_t id = 0;
+            word(s, &id);
+            if (!s->why && !s->constant(s->ctx, id, &g->t[i]))
+                s->why = "a constant does not exist, or memory is out";
+            continue;
+        }
         const size_t bytes = cynf_shape_elems(&g->t[i].shape) * sizeof(float);
         align(s);
         if (s->at > s->bytes || bytes > s->bytes - s->at)
@@ -304,19 +365,28 @@ static void get(stream *s, cynf_graph *g)
     free(has);
 }
 
-cynf_status cynf_graph_from_flat(cynf_graph **out, const void *data, size_t bytes, char *text_out, size_t cap)
+static cynf_status read_graph(cynf_graph **out, stream *s, char *text_out, size_t cap)
 {
     cynf_graph *g = cynf_graph_new();
-    stream s = {.data = (unsigned char *)(uintptr_t)data, .bytes = bytes};
     if (!g)
         return CYNF_ENOMEM;
-    get(&s, g);
-    if (!s.why) {
+    get(s, g);
+    if (!s->why) {
         *out = g;
         return CYNF_OK;
     }
     if (text_out && cap)
-        snprintf(text_out, cap, "the flat graph cannot be read: %s", s.why);
+        snprintf(text_out, cap, "the flat graph cannot be read: %s", s->why);
     cynf_graph_free(&g);
     return CYNF_EFORMAT;
+}
+
+cynf_status cynf_graph_from_flat(cynf_graph **out, const void *data, size_t bytes, char *text_out, size_t cap)
+{
+    return read_graph(out, &(stream){.data = (unsigned char *)(uintptr_t)data, .bytes = bytes}, text_out, cap);
+}
+
+cynf_status cynf_graph_from_words(cynf_graph **out, const int32_t *word, size_t n, cynf_word_constant *constant, const void *ctx, char *text_out, size_t cap)
+{
+    return read_graph(out, &(stream){.data = (unsigned char *)(uintptr_t)word, .bytes = n * sizeof *word, .constant = constant, .ctx = ctx}, text_out, cap);
 }

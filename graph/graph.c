@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "graph/graph_internal.h"
+#include "graph/sizes.h"
 
 cynf_graph *cynf_graph_new(void)
 {
@@ -23,7 +24,8 @@ void cynf_graph_free(cynf_graph **pg)
     if (!g)
         return;
     for (int32_t i = 0; i < g->n_t; i++) {
-        free(g->t[i].data);
+        if (!g->t[i].borrowed)
+            free(g->t[i].data);
         free(g->t[i].name);
     }
     for (int32_t i = 0; i < g->n_node; i++) {
@@ -36,6 +38,7 @@ void cynf_graph_free(cynf_graph **pg)
         free(g->out[i].name);
     for (int32_t i = 0; i < g->n_state; i++)
         free(g->state[i].name);
+    cynf_sizes_free(&g->sizes);
     free(g->state);
     free(g->t);
     free(g->node);

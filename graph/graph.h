@@ -24,7 +24,8 @@ typedef struct cynf_shape {
 
 typedef struct cynf_tensor {
     cynf_shape shape;
-    float *data;      /**< constants: owned by the graph; NULL for activations */
+    float *data;      /**< constants: owned by the graph unless borrowed; NULL for activations */
+    bool borrowed;    /**< data belongs to someone who outlives the graph */
     int32_t producer; /**< node, or -1 for inputs and constants */
     int32_t uses;     /**< scratch of the passes: readers */
     char *name;       /**< for messages; owned by the graph; may be NULL */
@@ -97,6 +98,8 @@ typedef struct cynf_state {
     char *name;          /**< unique; owned by the graph */
 } cynf_state;
 
+struct cynf_sizes;
+
 typedef struct cynf_graph {
     cynf_tensor *t;
     int32_t n_t, cap_t;
@@ -109,6 +112,7 @@ typedef struct cynf_graph {
     char *name;              /**< the model's */
     int32_t batch;
     cynf_math math;          /**< CYNF_MATH_SLEEF: cynf_graph_optimise() leaves exp, tanh ... out of epilogues, as SLEEF's kernels are element-wise */
+    struct cynf_sizes *sizes; /**< NULL, or the graph is the largest of a family (graph/sizes.h); owned */
     bool batch_mixed;        /**< samples of a batch influence each other, or each has a state of its own: no splitting by samples */
     const char *cur_name, *cur_class; /**< given to new nodes; set by the lowering around each layer */
     cynf_status status;      /**< sticky */

@@ -136,6 +136,10 @@ static void place_states(cynf_builder *b, int64_t at)
 {
     const cynf_graph *g = b->g;
     cynf_program *p = b->p;
+    if (p->base && at * (int64_t)sizeof(float) > p->base->state_offset)
+        cynf_build_fail(b, CYNF_ENOMEM, "these sizes need more memory than the largest ones");
+    if (p->base)
+        at = p->base->state_offset / (int64_t)sizeof(float);
     p->state_offset = at * (int64_t)sizeof(float);
     p->state_bytes = (int64_t)(cynf_graph_state_elems(g) * sizeof(float));
     for (int i = 0; i < g->n_state; i++) {
@@ -145,6 +149,58 @@ static void place_states(cynf_builder *b, int64_t at)
     }
     p->arena_bytes = CYNF_ROUND_UP(p->state_offset + p->state_bytes, 64);
     p->arena_lower_bound_bytes += p->arena_bytes - p->state_offset;
+}
+
+/* Keeps the blocks, which are in the order of their making. */
+static bool keep_places(cynf_builder *b, const block *blk, int n)
+{
+    cynf_program *p = b->p;
+    if (!(p->place = calloc((size_t)n + 1, sizeof *p->place)))
+        return false;
+    p->n_place = n;
+    for (int i = 0; i < n; i++)
+        p->place[i] = (cynf_place){.id = blk[i].id, .first = blk[i].first, .last = blk[i].last, .elems = blk[i].elems};
+    return true;
+}
+
+/* The places of the base program, where every block has one there, lives as long and is no larger. */
+static bool places_of_base(const cynf_program *p, block *blk, int n)
+{
+    bool same = p->base && p->base->n_place == n;
+    for (int i = 0; same && i < n; i++) {
+        const cynf_place *o = &p->base->place[i];
+        same = o->id == blk[i].id && o->first == blk[i].first && o->last == blk[i].last && o->elems >= blk[i].elems;
+        blk[i].offset = o->offset;
+    }
+    return same;
+}
+
+/* The best of some orders; where blk begins in the order of size. */
+static int64_t search_places(block *blk, block *best, block **sorted, int n, int64_t bound)
+{
+    int64_t top = place_all(blk, n, sorted);
+    memcpy(best, blk, (size_t)n * sizeof *blk);
+    /* Random swaps of the best order so far; worth it only while the bound is not met, and the fewer the more blocks there are. */
+    uint32_t seed = 1;
+    const double rounds = n ? MAX_VISITS / ((double)n * n) : 0;
+    for (int round = 0; round < 300 && round < rounds && top > bound && n > 2; round++) {
+        memcpy(blk, best, (size_t)n * sizeof *blk);
+        for (int k = 0; k < 1 + round % 4; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            const int i = (int)((seed >> 8) % (uint32_t)n);
+            seed = seed * 1664525u + 1013904223u;
+            const int j = (int)((seed >> 8) % (uint32_t)n);
+            const block t = blk[i];
+            blk[i] = blk[j];
+            blk[j] = t;
+        }
+        const int64_t now = place_all(blk, n, sorted);
+        if (now <= top) {
+            top = now;
+            memcpy(best, blk, (size_t)n * sizeof *blk);
+        }
+    }
+    return top;
 }
 
 void cynf_build_memory(cynf_builder *b)
@@ -168,29 +224,17 @@ void cynf_build_memory(cynf_builder *b)
     for (int s = 0; s < p->n_step; s++)
         if (p->step[s].workspace_bytes)
             blk[n++] = (block){CYNF_ROUND_UP(p->step[s].workspace_bytes, 64) / (int64_t)sizeof(float), 0, s, s, b->n_buffer + s};
-    qsort(blk, (size_t)n, sizeof *blk, by_size);
+    if (!keep_places(b, blk, n)) {
+        cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
+        goto done;
+    }
     const int64_t bound = lower_bound(blk, n, p->n_step, change);
-    int64_t top = place_all(blk, n, sorted);
-    memcpy(best, blk, (size_t)n * sizeof *blk);
-    /* Random swaps of the best order so far; worth it only while the bound is not met, and the fewer the more blocks there are. */
-    uint32_t seed = 1;
-    const double rounds = n ? MAX_VISITS / ((double)n * n) : 0;
-    for (int round = 0; round < 300 && round < rounds && top > bound && n > 2; round++) {
-        memcpy(blk, best, (size_t)n * sizeof *blk);
-        for (int k = 0; k < 1 + round % 4; k++) {
-            seed = seed * 1664525u + 1013904223u;
-            const int i = (int)((seed >> 8) % (uint32_t)n);
-            seed = seed * 1664525u + 1013904223u;
-            const int j = (int)((seed >> 8) % (uint32_t)n);
-            const block t = blk[i];
-            blk[i] = blk[j];
-            blk[j] = t;
-        }
-        const int64_t now = place_all(blk, n, sorted);
-        if (now <= top) {
-            top = now;
-            memcpy(best, blk, (size_t)n * sizeof *blk);
-        }
+    int64_t top = 0;
+    if (places_of_base(p, blk, n)) {
+        memcpy(best, blk, (size_t)n * sizeof *blk);
+    } else {
+        qsort(blk, (size_t)n, sizeof *blk, by_size);
+        top = search_places(blk, best, sorted, n, bound);
     }
     for (int i = 0; i < n; i++) {
         if (best[i].id < b->n_buffer)
@@ -198,6 +242,10 @@ void cynf_build_memory(cynf_builder *b)
         else
             p->step[best[i].id - b->n_buffer].workspace_offset = best[i].offset * (int64_t)sizeof(float);
     }
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n; k++)
+            if (p->place[k].id == best[i].id)
+                p->place[k].offset = best[i].offset;
     p->arena_lower_bound_bytes = bound * (int64_t)sizeof(float);
     place_states(b, top);
     if (b->o->max_arena_bytes && p->arena_bytes > b->o->max_arena_bytes)

@@ -406,6 +406,7 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
         cynf_build_fail(&b, CYNF_ENOMEM, "out of memory");
     } else if (!count_uses(&b)) {
         p->graph = g;
+        p->base = o->base;
         p->threads = o->threads > 0 ? o->threads : 1;
         find_pairs(&b);
         choose_layouts(&b);
@@ -482,6 +483,7 @@ void cynf_program_free(cynf_program **pp)
         return;
     free(p->step);
     free(p->consts);
+    free(p->place);
     free(p);
     *pp = NULL;
 }

@@ -52,15 +52,27 @@ typedef struct cynf_build_options {
     const cynf_decisions *decisions; /**< NULL: defaults */
     const char *force;               /**< substrings of kernel names, comma-separated: a candidate that matches wins where it applies */
     int64_t max_arena_bytes;         /**< 0: no limit; a program over it gives CYNF_ENOMEM */
+    /** NULL, or the program of the same model at its largest sizes (graph/sizes.h), which outlives the new one: its kernels and fusions are taken where they apply, its packed
+     * weights where they are the same, and its places in the arena, which the new one does not exceed: CYNF_ENOMEM where that cannot be had. */
+    const struct cynf_program *base;
     cynf_math math;                  /**< SLEEF's kernels are taken where they apply, or never, whatever choose says */
 } cynf_build_options;
 
+/** A buffer or workspace in the arena: who it is, the steps during which it lives, floats. */
+typedef struct cynf_place {
+    int32_t id, first, last;
+    int64_t elems, offset;
+} cynf_place;
+
 typedef struct cynf_program {
     const cynf_graph *graph;  /**< not owned; must outlive the program */
+    const struct cynf_program *base; /**< of the build options: offsets below its consts_bytes are of its constants, those beyond of the program's own */
     cynf_step *step;
     int32_t n_step;
     void *consts;             /**< packed weights and constant operands; 64-byte aligned */
     int64_t consts_bytes;
+    cynf_place *place;        /**< in the arena, without the states */
+    int32_t n_place;
     int64_t arena_bytes;      /**< everything a run needs beside inputs, outputs and constants, states included */
     int64_t state_offset, state_bytes; /**< in the arena: the states one after the other, which nothing else may touch between runs; zeros at first */
     int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step, and the states */

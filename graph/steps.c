@@ -11,6 +11,11 @@ static const cynf_shape *shape(const cynf_builder *b, cynf_tensor_id t) { return
 
 /* ---- constants ----------------------------------------------------------------------------------------------------------- */
 
+static int64_t base_bytes(const cynf_builder *b) { return b->o->base ? b->o->base->consts_bytes : 0; }
+
+/* The program's own constants at an offset that consts_reserve() gave. */
+static void *own(const cynf_builder *b, int64_t offset) { return (char *)b->p->consts + (offset - base_bytes(b)); }
+
 /* Room for bytes in the constants; the offset, or -1. */
 static int64_t consts_reserve(cynf_builder *b, int64_t bytes)
 {
@@ -31,10 +36,38 @@ static int64_t consts_reserve(cynf_builder *b, int64_t bytes)
     }
     memset((char *)p->consts + at, 0, (size_t)(end - at));
     p->consts_bytes = end;
-    return at;
+    return base_bytes(b) + at;
 }
 
 static bool same_raw(const cynf_weights *a, const cynf_weights *c) { return a->w == c->w && a->bias == c->bias && a->w2 == c->w2 && a->bias2 == c->bias2; }
+
+/* Whether weights are packed alike for two geometries of an operation: sizes of images, batches and sequences do not matter, nor does where they lie. */
+static bool packs_alike(const cynf_problem *p, const cynf_problem *q)
+{
+    const cynf_op op = p->op;
+    const cynf_conv2d *c = op == CYNF_OP_SEPCONV2D ? &p->u.sepconv2d.pw : &p->u.conv2d, *c2 = op == CYNF_OP_SEPCONV2D ? &q->u.sepconv2d.pw : &q->u.conv2d;
+    const cynf_dwconv2d *d = op == CYNF_OP_SEPCONV2D ? &p->u.sepconv2d.dw : &p->u.dwconv2d, *d2 = op == CYNF_OP_SEPCONV2D ? &q->u.sepconv2d.dw : &q->u.dwconv2d;
+    const bool conv = c->kh == c2->kh && c->kw == c2->kw && c->ic == c2->ic && c->oc == c2->oc && c->groups == c2->groups && c->x.b == c2->x.b;
+    const bool depthwise = d->kh == d2->kh && d->kw == d2->kw && d->c == d2->c && d->mult == d2->mult && d->x.b == d2->x.b;
+    switch (op) {
+    case CYNF_OP_CONV2D: return conv;
+    case CYNF_OP_DWCONV2D: return depthwise;
+    case CYNF_OP_SEPCONV2D: return conv && depthwise;
+    case CYNF_OP_FC: return p->u.fc.k == q->u.fc.k && p->u.fc.n == q->u.fc.n;
+    case CYNF_OP_RNN: return p->u.rnn.kind == q->u.rnn.kind && p->u.rnn.h == q->u.rnn.h;
+    case CYNF_OP_LOOKUP: return p->u.lookup.rows == q->u.lookup.rows && p->u.lookup.len == q->u.lookup.len;
+    default: return false;
+    }
+}
+
+/* The step of the base program with the same weights, or NULL. */
+static const cynf_step *base_step(const cynf_builder *b, const cynf_step *s)
+{
+    for (int i = 0; b->o->base && s->raw.w && i < b->o->base->n_step; i++)
+        if (b->o->base->step[i].problem.op == s->problem.op && same_raw(&b->o->base->step[i].raw, &s->raw))
+            return &b->o->base->step[i];
+    return NULL;
+}
 
 /* Shared layers of the same geometry share their packed weights. */
 static void pack(cynf_builder *b, cynf_step *s)
@@ -44,6 +77,11 @@ static void pack(cynf_builder *b, cynf_step *s)
     s->packed_bytes = (int64_t)cynf_kernel_packed_bytes(s->kernel, &s->problem.u);
     if (!s->packed_bytes)
         return;
+    const cynf_step *t = base_step(b, s);
+    if (t && t->kernel == s->kernel && t->packed_bytes == s->packed_bytes && packs_alike(&t->problem, &s->problem)) {
+        s->packed_offset = t->packed_offset;
+        return;
+    }
     for (int i = 0; i < p->n_step; i++)
         if (p->step[i].kernel == s->kernel && p->step[i].packed_offset >= 0 && same_raw(&p->step[i].raw, &s->raw) &&
             !memcmp(&p->step[i].problem, &s->problem, sizeof s->problem)) {
@@ -51,7 +89,7 @@ static void pack(cynf_builder *b, cynf_step *s)
             return;
         }
     if ((s->packed_offset = consts_reserve(b, s->packed_bytes)) >= 0)
-        cynf_kernel_pack(s->kernel, &s->problem.u, &s->raw, (char *)p->consts + s->packed_offset);
+        cynf_kernel_pack(s->kernel, &s->problem.u, &s->raw, own(b, s->packed_offset));
 }
 
 /* ---- steps ----------------------------------------------------------------------------------------------------------------- */
@@ -72,10 +110,12 @@ static bool forced(const char *force, const char *name)
     return false;
 }
 
-static const cynf_kernel *choose(cynf_builder *b, const cynf_problem *p, int32_t node)
+static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
 {
-    const cynf_kernel *k = NULL;
-    if (b->o->force && *b->o->force) {
+    const cynf_problem *p = &s->problem;
+    const cynf_step *t = base_step(b, s);
+    const cynf_kernel *k = t && cynf_kernel_supports(t->kernel, &p->u) ? t->kernel : NULL;
+    if (!k && b->o->force && *b->o->force) {
         const cynf_kernel *all[512];
         const size_t n = cynf_candidates(p->op, &p->u, b->machine, all, 512);
         for (size_t i = 0; i < n && i < 512 && !k; i++)
@@ -102,7 +142,7 @@ static cynf_ref ref(cynf_builder *b, cynf_tensor_id t)
         if (b->status)
             return (cynf_ref){CYNF_IN_CONST, 0, 0};
         b->loc[t].buffer = INT32_MAX;
-        memcpy((float *)b->p->consts + b->loc[t].offset, x->data, bytes);
+        memcpy(own(b, b->loc[t].offset * (int64_t)sizeof(float)), x->data, bytes);
     }
     return (cynf_ref){CYNF_IN_CONST, 0, b->loc[t].offset};
 }
@@ -139,7 +179,7 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
     s->out = out;
     if (raw)
         s->raw = *raw;
-    if (!(s->kernel = choose(b, &s->problem, node))) {
+    if (!(s->kernel = choose(b, s, node))) {
         cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no kernel runs it", name ? name : "?", klass ? klass : "?");
         return;
     }
@@ -228,6 +268,11 @@ void cynf_build_fuse(cynf_builder *b)
         if (i < 0)
             continue;
         int fuse = dec && dec->fuse && i < dec->n_node ? dec->fuse[i] : -1;
+        if (b->o->base && b->o->base->graph->n_node == g->n_node) {
+            fuse = 0;
+            for (int k = 0; k < b->o->base->n_step; k++)
+                fuse |= b->o->base->step[k].node == j && b->o->base->step[k].problem.op == CYNF_OP_SEPCONV2D;
+        }
         if (fuse < 0) {
             /* Layouts as if both were alone: places are not known yet. */
             const cynf_node *dw = &g->node[i], *pw = &g->node[j];
@@ -414,7 +459,7 @@ static void pad_step(cynf_builder *b, int j)
     const cynf_ref value = {CYNF_IN_CONST, 0, consts_reserve(b, sizeof n->value) / (int64_t)sizeof n->value};
     if (b->status)
         return;
-    ((float *)b->p->consts)[value.offset] = n->value;
+    *(float *)own(b, value.offset * (int64_t)sizeof n->value) = n->value;
     cynf_shape slab = *ys; /* axes before this one are whole, those after it only the interior, so that slabs do not overlap */
     const cynf_location *ly = &b->loc[n->out];
     int32_t at[CYNF_MAX_DIMS] = {0};

@@ -10,6 +10,7 @@
 
 #include "keras/config.h"
 #include "keras/layers/layer.h"
+#include "keras/open_sizes.h"
 #include "keras/yaml_config.h"
 
 #define MAX_CALLS 100000 /* shared nested models may multiply */
@@ -27,6 +28,8 @@ typedef struct loader {
     cynf_lower proto;      /* what all layers share */
     cynf_shape *named;     /* of each input, from o->input_shapes; rank 0: none */
     int32_t named_batch;   /* its batch, or 0 */
+    cynf_open_dim open[CYNF_MAX_OPEN]; /* dimensions that o->max_shapes keeps open */
+    int32_t n_open;
     int32_t calls;
     int64_t parameters;    /* of all layers so far */
     int32_t batch;         /* that the file fixes and that has to be kept, or 0 */
@@ -70,8 +73,29 @@ static const char *input_name(const cynf_keras_model *m, int32_t i)
     return m->in[i].key ? m->in[i].key : m->in[i].layer < 0 ? "input" : m->layer[m->in[i].layer].name;
 }
 
-/* One text of o->input_shapes, "name=1,64,64,3"; a single input needs no name. */
-static bool named_shape(loader *l, const char *text, char *message, size_t cap)
+/* What the file leaves open of input i stays so. */
+static bool keep_open(loader *l, int32_t i, const char *text, char *message, size_t cap)
+{
+    const cJSON *dtype, *list = cynf_keras_input_shape(l->model, i, &dtype), *e;
+    const int32_t before = l->n_open;
+    int32_t axis = 0;
+    cJSON_ArrayForEach(e, list) {
+        if (axis && axis < l->named[i].rank && cJSON_IsNull(e)) {
+            if (l->n_open == CYNF_MAX_OPEN) {
+                snprintf(message, cap, "maximum shape \"%s\": over %d open dimensions", text, CYNF_MAX_OPEN);
+                return false;
+            }
+            l->open[l->n_open++] = (cynf_open_dim){i, axis, l->named[i].d[axis]};
+        }
+        axis++;
+    }
+    if (l->n_open == before)
+        snprintf(message, cap, "maximum shape \"%s\": the file leaves no size of input \"%s\" open", text, input_name(l->model, i));
+    return l->n_open > before;
+}
+
+/* One text of o->input_shapes, "name=1,64,64,3", or of o->max_shapes; a single input needs no name. */
+static bool named_shape(loader *l, const char *text, bool max, char *message, size_t cap)
 {
     const cynf_keras_model *m = l->model;
     const char *equals = strrchr(text, '='), *at = equals ? equals + 1 : text;
@@ -107,7 +131,7 @@ static bool named_shape(loader *l, const char *text, char *message, size_t cap)
     }
     l->named[i] = s;
     l->named_batch = s.d[0];
-    return true;
+    return !max || keep_open(l, i, text, message, cap);
 }
 
 static cynf_shape input_shape(loader *l, int32_t i, const cJSON *list)
@@ -540,6 +564,34 @@ static cynf_status lower(loader *l)
     return l->g->status;
 }
 
+/* For cynf_open_sizes(). */
+static cynf_status lower_sizes(void *ctx, const int32_t *size, cynf_graph **out, char *text, size_t cap)
+{
+    loader *l = ctx;
+    for (int32_t i = 0; i < l->n_open; i++)
+        l->named[l->open[i].input].d[l->open[i].axis] = size[i];
+    l->g = cynf_graph_new();
+    cynf_status s = lower(l);
+    if (!s)
+        s = cynf_graph_optimise(l->g);
+    if (s)
+        snprintf(text, cap, "%s", l->g && l->g->error[0] ? l->g->error : cynf_status_str(s));
+    if (s)
+        cynf_graph_free(&l->g);
+    *out = l->g;
+    return s;
+}
+
+/* l->g, lowered at the largest sizes, gets those of all. */
+static cynf_status learn_sizes(loader *l, char *message, size_t cap)
+{
+    cynf_graph *const largest = l->g;
+    l->trial = true;
+    const cynf_status s = cynf_open_sizes(&largest->sizes, l->open, l->n_open, l->model->n_in, lower_sizes, l, message, cap);
+    l->g = largest;
+    return s;
+}
+
 cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_options *o, char *text, size_t cap)
 {
     static const cynf_load_options defaults;
@@ -550,7 +602,13 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     if (!s && !(l.named = calloc((size_t)l.model->n_in + 1, sizeof *l.named)))
         s = CYNF_ENOMEM;
     for (const char *const *t = l.o->input_shapes; !s && t && *t; t++)
-        s = named_shape(&l, *t, message, sizeof message) ? CYNF_OK : CYNF_EINVAL;
+        s = named_shape(&l, *t, false, message, sizeof message) ? CYNF_OK : CYNF_EINVAL;
+    for (const char *const *t = l.o->max_shapes; !s && t && *t; t++)
+        s = named_shape(&l, *t, true, message, sizeof message) ? CYNF_OK : CYNF_EINVAL;
+    if (!s && l.n_open && l.o->stream) {
+        snprintf(message, sizeof message, "a stream takes so many steps a run; it has no maximum shape");
+        s = CYNF_EINVAL;
+    }
     if (!s) {
         /* A batch that the file fixes matters only where layers mix its samples, or hold its size. */
         const int32_t fixed = fixed_batch(l.model);
@@ -567,6 +625,8 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
             s = cynf_graph_stream(&l.g, l.o->stream);
         if (l.g)
             snprintf(message, sizeof message, "%s", l.g->error);
+        if (!s && l.n_open)
+            s = learn_sizes(&l, message, sizeof message);
     }
     if (s && message[0]) {
         snprintf(text, cap, "%s: %s", path, message);

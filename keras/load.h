@@ -19,6 +19,9 @@ typedef struct cynf_load_options {
     const int32_t (*shapes)[CYNF_MAX_DIMS]; /**< sizes (batch first; it is ignored) for dimensions that the file leaves open, a row an input; NULL: none */
     int32_t n_shapes;
     const char *const *input_shapes; /**< the same in words, NULL-terminated: "name=1,64,64,3", batch first; sizes that the file says otherwise are an error; or NULL */
+    /** Largest sizes, in the same words: what the file leaves open of these inputs stays open, (*out)->sizes has the graphs of all sizes up to these, and *out is that of
+     * the largest; or NULL. Not with stream. */
+    const char *const *max_shapes;
     int32_t stream; /**< 0, or steps a run: see cynf_graph_stream(); sequences may have an open length */
     const char *kernels_from;        /**< "theano": kernels of convolutions are turned by 180 degrees; NULL or "tensorflow": as they are. The file does not tell. */
     /** NULL, or called after each layer; then loading goes on after a problem, so that all are found, and fails at its end with the first. */

@@ -9,6 +9,7 @@ struct cynf_model {
     cynf_thread_pool *pool;  /* NULL: one thread */
     void *memory;     /* of the walk */
     void *allocation; /* what destroy frees: NULL in the caller's memory */
+    size_t bytes;     /* of memory */
     int32_t lanes;
 };
 
@@ -48,7 +49,7 @@ CYNF_RT cynf_status cynf_instance_create_in(cynf_model **out, const cynf_walk *w
             return s;
     }
     cynf_model *m = (cynf_model *)at;
-    *m = (cynf_model){w, pool, at + MODEL_BYTES + pool_bytes(threads), NULL, lanes};
+    *m = (cynf_model){w, pool, at + MODEL_BYTES + pool_bytes(threads), NULL, cynf_walk_bytes(w, lanes), lanes};
     cynf_instance_reset_state(m);
     *out = m;
     return CYNF_OK;
@@ -78,6 +79,14 @@ CYNF_RT void cynf_instance_destroy(cynf_model **m)
         cynf_pool_destroy(&(*m)->pool);
     free((*m)->allocation);
     *m = NULL;
+}
+
+CYNF_RT cynf_status cynf_instance_set_walk(cynf_model *m, const cynf_walk *w)
+{
+    if (cynf_walk_bytes(w, m->lanes) > m->bytes)
+        return CYNF_ENOMEM;
+    m->walk = w;
+    return CYNF_OK;
 }
 
 CYNF_RT const cynf_walk *cynf_instance_walk(const cynf_model *m) { return m->walk; }

@@ -14,6 +14,8 @@ CYNF_RT cynf_status cynf_instance_create_in(cynf_model **out, const cynf_walk *w
 CYNF_RT cynf_status cynf_instance_create(cynf_model **out, const cynf_walk *w, const cynf_model_options *o);
 /** Nulls *m; NULL is fine. */
 CYNF_RT void cynf_instance_destroy(cynf_model **m);
+/** Goes on with another walk of the same model, whose states are the same; CYNF_ENOMEM, and nothing changes, where it needs more memory than the first. */
+CYNF_RT cynf_status cynf_instance_set_walk(cynf_model *m, const cynf_walk *w);
 CYNF_RT const cynf_walk *cynf_instance_walk(const cynf_model *m);
 CYNF_RT cynf_status cynf_instance_run(cynf_model *m, const void *const *x, void *const *y);
 CYNF_RT cynf_status cynf_instance_run_batch(cynf_model *m, size_t n, const void *const *x, void *const *y);

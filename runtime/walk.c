@@ -136,6 +136,11 @@ static void run_units(void *ctx, int thread, size_t begin, size_t end)
     s->call->run(s->call->geometry, s->stage, s->args, thread, begin, end);
 }
 
+static const char *constant(const cynf_walk *w, int64_t offset)
+{
+    return (size_t)offset < w->base_bytes ? (const char *)w->base + offset : (const char *)w->consts + ((size_t)offset - w->base_bytes);
+}
+
 static float *resolve(const cynf_walk *w, char *arena, const void *const *x, void *const *y, const cynf_ref *r)
 {
     switch (r->space) {
@@ -148,7 +153,7 @@ static float *resolve(const cynf_walk *w, char *arena, const void *const *x, voi
         const cynf_edge *e = &w->out[r->index];
         return (e->dtype == CYNF_F32 ? (float *)y[r->index] : (float *)(arena + e->staged)) + r->offset;
     }
-    case CYNF_IN_CONST: return (float *)(uintptr_t)w->consts + r->offset;
+    case CYNF_IN_CONST: return (float *)(uintptr_t)constant(w, r->offset * (int64_t)sizeof(float));
     default: return (float *)arena + r->offset;
     }
 }
@@ -171,7 +176,7 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
     for (int i = 0; i < w->n_call; i++) {
         const cynf_call *c = &w->call[i];
         const double start = seconds ? now() : 0;
-        cynf_args a = {.packed = c->packed_offset < 0 ? NULL : (const char *)w->consts + c->packed_offset,
+        cynf_args a = {.packed = c->packed_offset < 0 ? NULL : constant(w, c->packed_offset),
             .y = resolve(w, arena, x, y, &c->out), .workspace = c->workspace_offset < 0 ? NULL : arena + c->workspace_offset};
         for (int j = 0; j < c->n_in; j++)
             a.x[j] = resolve(w, arena, x, y, &c->in[j]);

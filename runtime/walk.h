@@ -42,6 +42,8 @@ typedef struct cynf_walk {
     int32_t threads;    /**< at most so many: workspace is planned for them */
     bool batch_fixed;   /**< samples influence each other, or have states: only whole batches */
     const void *consts; /**< 64-byte aligned */
+    const void *base;   /**< constants that are shared with another walk: the first base_bytes of all, which consts goes on from */
+    size_t base_bytes;
     size_t arena_bytes; /**< the program's arena and the float copies; a multiple of 64 */
     size_t state_offset, state_bytes; /**< in the arena: what runs leave for later ones, zeros at first; 0 bytes: nothing */
 } cynf_walk;

@@ -41,7 +41,8 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
             c->units[j] = cynf_kernel_units(s->kernel, &s->problem.u, j), c->span[j] = cynf_kernel_unit_span(s->kernel, &s->problem.u, j);
     }
     block->walk = (cynf_walk){.call = block->call, .n_call = p->n_step, .in = edge, .out = edge + g->n_in, .n_in = g->n_in, .n_out = g->n_out,
-        .batch = g->batch, .threads = p->threads, .batch_fixed = g->batch_mixed, .consts = p->consts, .arena_bytes = arena,
+        .batch = g->batch, .threads = p->threads, .batch_fixed = g->batch_mixed, .consts = p->consts, .base = p->base ? p->base->consts : NULL,
+        .base_bytes = p->base ? (size_t)p->base->consts_bytes : 0, .arena_bytes = arena,
         .state_offset = (size_t)p->state_offset, .state_bytes = (size_t)p->state_bytes};
     *out = &block->walk;
     return CYNF_OK;

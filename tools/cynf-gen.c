@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     {"plan", 'p', "FILE", 0, "plan of cynf-tune (JSON or bound); without it the cost model decides", 0},
     {"batch", 'b', "N", 0, "samples per run (default 1)", 0},
     TOOL_INPUT_SHAPE_OPTION,
+    TOOL_MAX_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
     {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
@@ -37,7 +38,7 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_SHAPES];
+    const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_SHAPES], *max_shapes[TOOL_MAX_SHAPES];
     int32_t threads;
     bool foreign; /* isa is another machine's */
     cynf_load_options load;
@@ -50,7 +51,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
-    case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); break;
+    case TOOL_MAX_SHAPE: tool_input_shape(state, "--max-shape", a->max_shapes, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'p': a->plan = arg; break;
@@ -71,6 +73,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!a->model || !a->gen.out)
             argp_error(state, "%s is missing", a->model ? "--out" : "--model");
+        if (*a->max_shapes && a->gen.mode == CYNF_GEN_FIXED)
+            argp_error(state, "--max-shape: fixed mode (the default) specialises every layer for one size; give --mode portable, or --input-shape");
         break;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -157,6 +161,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     a.gen.command = command;
     a.load.input_shapes = a.shapes;
+    a.load.max_shapes = a.max_shapes;
     const unsigned isas = a.isa ? allow_isa(a.isa, &a.foreign) : 0;
 
     work w = {.nodes = 1};

@@ -45,7 +45,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->model = arg;
         return 0;
     case 'w': a->load.weights = arg; return 0;
-    case 's': tool_input_shape(state, a->shapes, arg); return 0;
+    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); return 0;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; return 0;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; return 0;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;

@@ -47,7 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o': a->out = arg; break;
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
-    case 's': tool_input_shape(state, a->shapes, arg); break;
+    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;

@@ -19,6 +19,9 @@ void tool_fail(int status, const char *format, ...) __attribute__((format(printf
 cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_math math);
 /** The option --input-shape of every tool that loads a model, and its collection: NULL-terminated, for cynf_load_options. */
 #define TOOL_INPUT_SHAPE_OPTION {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open; once for each input", 0}
+/** --max-shape of those that generate. */
+#define TOOL_MAX_SHAPE 0x4b01
+#define TOOL_MAX_SHAPE_OPTION {"max-shape", TOOL_MAX_SHAPE, "NAME=1,64,64,3", 0, "largest sizes of an input, batch first: what the file leaves open may have any size up to these when it runs; portable models", 0}
 /** The option --kernels-from, of the same tools. */
 #define TOOL_KERNELS_FROM 0x4b00
 #define TOOL_KERNELS_FROM_OPTION {"kernels-from", TOOL_KERNELS_FROM, "theano", 0, "turn the kernels of convolutions by 180 degrees, for a model trained with Theano", 0}
@@ -26,7 +29,7 @@ cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_mat
 /** --stream of those that load a model; its value is cynf_load_options.stream. */
 #define TOOL_STREAM_OPTION {"stream", 'S', "STEPS", OPTION_ARG_OPTIONAL, "a model of sequences as a stream: so many steps a run (default 1), the past is kept as a state", 0}
 #define TOOL_MAX_STREAM 65536
-void tool_input_shape(const struct argp_state *state, const char **list, const char *text);
+void tool_input_shape(const struct argp_state *state, const char *option, const char **list, const char *text);
 /** Whole number in [least, most], or bad usage that names the option. */
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);
 /** Number in [least, most]. */

@@ -52,7 +52,7 @@ cynf_status @ID@_run(@ID@_t *m, const void *const x[], void *const y[]);
 /** Any number of samples, spread over the threads when there are enough; each x[i], y[i] holds n samples one after the other. CYNF_EINVAL: the
  * samples of a batch influence each other, or have states, in this model and n is no multiple of its batch. */
 cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void *const x[], void *const y[]);
-@STATE_DECLARE@/** Ends the threads, frees the memory and nulls *m; NULL is fine. */
+@STATE_DECLARE@@RESIZE_DECLARE@/** Ends the threads, frees the memory and nulls *m; NULL is fine. */
 void @ID@_destroy(@ID@_t **m);
 /** All of the above as data. */
 const cynf_model_info *@ID@_info(void);

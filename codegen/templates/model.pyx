@@ -28,7 +28,7 @@ cdef extern from "@ID@.h":
     cynf_status @ID@_create(@ID@_t **out, const @ID@_options *o)
     cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void **x, void **y) nogil
     void @ID@_destroy(@ID@_t **m)
-@STATE_CDEF@    const char *@ID@_status_str(cynf_status s)
+@STATE_CDEF@@RESIZE_CDEF@    const char *@ID@_status_str(cynf_status s)
 
 @PYTHON_PORTS@
 
@@ -36,6 +36,7 @@ cdef class Model:
     """threads: how many share the work; plan: for a portable model, the path of a plan from `cynf-plan bind`."""
     cdef @ID@_t *model
     cdef object lock
+    cdef tuple in_shapes, out_shapes
 
     def __cinit__(self, int threads=1, plan=None):
         cdef char message[512]
@@ -52,6 +53,8 @@ cdef class Model:
         if s:
             raise RuntimeError('@ID@: ' + (message.decode() or @ID@_status_str(s).decode()))
         self.lock = threading.Lock()
+        self.in_shapes = IN_SHAPES
+        self.out_shapes = OUT_SHAPES
 
     def __dealloc__(self):
         @ID@_destroy(&self.model)
@@ -68,39 +71,37 @@ cdef class Model:
             inputs = inputs[0]
         if len(inputs) != N_IN:
             raise ValueError(f'@ID@ wants {N_IN} inputs, not {len(inputs)}')
-        arrays = []
-        for i in range(N_IN):
-            a = np.ascontiguousarray(inputs[i], IN_DTYPES[i])
-            if a.shape[1:] != IN_SHAPES[i]:
-                raise ValueError(f'input {i} ({IN_NAMES[i]}) of @ID@ wants shape (n, {str(IN_SHAPES[i])[1:]}, not {a.shape}')
-            arrays.append(a)
-        n = <size_t>len(arrays[0])
-        for i in range(1, N_IN):
-            if <size_t>len(arrays[i]) != n:
-                raise ValueError('the inputs of @ID@ must have equally many samples')
-        if BATCH_FIXED and n % BATCH:
-            raise ValueError(f'the samples of a batch influence each other, or have states, in @ID@: it takes multiples of {BATCH}, not {n}')
-        results = [np.empty((n,) + OUT_SHAPES[i], OUT_DTYPES[i]) for i in range(N_OUT)]
-        try:
-            for i in range(N_IN):
-                PyObject_GetBuffer(arrays[i], &views[held], PyBUF_SIMPLE)
-                x[i] = views[held].buf
-                held += 1
-            for i in range(N_OUT):
-                PyObject_GetBuffer(results[i], &views[held], PyBUF_WRITABLE)
-                y[i] = views[held].buf
-                held += 1
-            with self.lock:
+        arrays = [np.ascontiguousarray(inputs[i], IN_DTYPES[i]) for i in range(N_IN)]
+        with self.lock:
+@RESIZE_CALL@            for i in range(N_IN):
+                if arrays[i].shape[1:] != self.in_shapes[i]:
+                    raise ValueError(f'input {i} ({IN_NAMES[i]}) of @ID@ wants shape (n, {str(IN_SHAPES[i])[1:]}, not {arrays[i].shape}')
+            n = <size_t>len(arrays[0])
+            for i in range(1, N_IN):
+                if <size_t>len(arrays[i]) != n:
+                    raise ValueError('the inputs of @ID@ must have equally many samples')
+            if BATCH_FIXED and n % BATCH:
+                raise ValueError(f'the samples of a batch influence each other, or have states, in @ID@: it takes multiples of {BATCH}, not {n}')
+            results = [np.empty((n,) + self.out_shapes[i], OUT_DTYPES[i]) for i in range(N_OUT)]
+            try:
+                for i in range(N_IN):
+                    PyObject_GetBuffer(arrays[i], &views[held], PyBUF_SIMPLE)
+                    x[i] = views[held].buf
+                    held += 1
+                for i in range(N_OUT):
+                    PyObject_GetBuffer(results[i], &views[held], PyBUF_WRITABLE)
+                    y[i] = views[held].buf
+                    held += 1
                 with nogil:
                     s = @ID@_run_batch(self.model, n, x, y)
-        finally:
-            for i in range(held):
-                PyBuffer_Release(&views[i])
+            finally:
+                for i in range(held):
+                    PyBuffer_Release(&views[i])
         if s:
             raise RuntimeError('@ID@: ' + @ID@_status_str(s).decode())
         return results[0] if N_OUT == 1 else results
 
-@STATE_METHODS@    __call__ = predict
+@RESIZE_METHODS@@STATE_METHODS@    __call__ = predict
 
 
 _default = None

@@ -15,16 +15,20 @@
 
 #include "@ID@.h"
 #include "graph/binding.h"
+#include "graph/sizes.h"
 #include "runtime/instance.h"
 #include "runtime/walk_program.h"
 
 extern const char @ID@_weights[], @ID@_weights_end[];
 
 typedef struct compiled {
-    struct compiled *next;
+    struct compiled *next, *base; /* base: the same at the largest sizes; NULL there */
     int references;
     int32_t threads;
     char *plan;      /* "": the cost model's choice */
+    cynf_sizes *sizes;            /* of open dimensions, or NULL */
+    int32_t size[CYNF_MAX_OPEN];  /* of each of them */
+    cynf_build_options build;
     char note[1024]; /* what of the plan is not used, and why */
     cynf_graph *graph;
     cynf_binding *binding;
@@ -41,6 +45,7 @@ static void discard(compiled *c)
     cynf_program_free(&c->program);
     cynf_binding_free(&c->binding);
     cynf_graph_free(&c->graph);
+    cynf_sizes_free(&c->sizes);
     free(c->plan);
     free(c);
 }
@@ -52,12 +57,12 @@ static cynf_status compile(compiled *c)
     if (*c->plan)
         cynf_binding_read(&c->binding, c->plan, c->note, sizeof c->note);
     char why[512] = "";
-    cynf_status s = cynf_graph_from_flat(&c->graph, @ID@_weights, (size_t)(@ID@_weights_end - @ID@_weights), why, sizeof why);
-    cynf_build_options o = {.threads = c->threads};
+    cynf_status s = cynf_sizes_load(&c->graph, &c->sizes, c->size, @ID@_weights, (size_t)(@ID@_weights_end - @ID@_weights), why, sizeof why);
+    c->build = (cynf_build_options){.threads = c->threads};
     if (s == CYNF_OK && c->binding)
-        cynf_binding_apply(c->binding, c->graph, &o);
+        cynf_binding_apply(c->binding, c->graph, &c->build);
     if (s == CYNF_OK)
-        s = cynf_program_build(&c->program, c->graph, &o, why, sizeof why);
+        s = cynf_program_build(&c->program, c->graph, &c->build, why, sizeof why);
     if (s == CYNF_OK && c->binding)
         cynf_binding_report(c->binding, c->plan, c->note, sizeof c->note);
     if (s == CYNF_OK)
@@ -80,7 +85,7 @@ static cynf_status acquire(compiled **out, const @ID@_options *o)
     if (threads < 1 || threads > @UPPER@_MAX_THREADS)
         return CYNF_EINVAL;
     for (compiled *c = all; c; c = c->next)
-        if (c->threads == threads && !strcmp(c->plan, plan)) {
+        if (!c->base && c->threads == threads && !strcmp(c->plan, plan)) {
             c->references++;
             snprintf(text, cap, "%s", c->note);
             *out = c;
@@ -105,16 +110,25 @@ static cynf_status acquire(compiled **out, const @ID@_options *o)
     return CYNF_OK;
 }
 
-static void release(const cynf_walk *w)
+static compiled *find(const cynf_walk *w)
 {
-    compiled **at = &all;
-    while ((*at)->walk != w)
+    compiled *c = all;
+    while (c->walk != w)
+        c = c->next;
+    return c;
+}
+
+static void release(compiled *c)
+{
+    if (--c->references)
+        return;
+    compiled **at = &all, *base = c->base;
+    while (*at != c)
         at = &(*at)->next;
-    compiled *c = *at;
-    if (!--c->references) {
-        *at = c->next;
-        discard(c);
-    }
+    *at = c->next;
+    discard(c);
+    if (base)
+        release(base);
 }
 @INFO@
 size_t @ID@_bytes(const @ID@_options *o)
@@ -124,7 +138,7 @@ size_t @ID@_bytes(const @ID@_options *o)
     pthread_mutex_lock(&lock);
     if (acquire(&c, o) == CYNF_OK) {
         bytes = cynf_instance_bytes(c->walk, o);
-        release(c->walk);
+        release(c);
     }
     pthread_mutex_unlock(&lock);
     return bytes;
@@ -138,7 +152,7 @@ static cynf_status create(@ID@_t **out, const @ID@_options *o, void *buffer, siz
     if (s == CYNF_OK) {
         s = buffer ? cynf_instance_create_in(out, c->walk, o, buffer, bytes) : cynf_instance_create(out, c->walk, o);
         if (s != CYNF_OK)
-            release(c->walk);
+            release(c);
     }
     pthread_mutex_unlock(&lock);
     return s;
@@ -154,7 +168,7 @@ cynf_status @ID@_create_in(@ID@_t **out, const @ID@_options *o, void *buffer, si
 cynf_status @ID@_run(@ID@_t *m, const void *const x[], void *const y[]) { return cynf_instance_run(m, x, y); }
 
 cynf_status @ID@_run_batch(@ID@_t *m, size_t n, const void *const x[], void *const y[]) { return cynf_instance_run_batch(m, n, x, y); }
-@STATE_FUNCTIONS@
+@STATE_FUNCTIONS@@RESIZE_FUNCTIONS@
 void @ID@_destroy(@ID@_t **m)
 {
     if (!m || !*m)
@@ -162,7 +176,7 @@ void @ID@_destroy(@ID@_t **m)
     const cynf_walk *w = cynf_instance_walk(*m);
     cynf_instance_destroy(m);
     pthread_mutex_lock(&lock);
-    release(w);
+    release(find(w));
     pthread_mutex_unlock(&lock);
 }
 

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /** Changes with the meaning or layout of anything in this header. */
-#define CYNF_MODEL_ABI_VERSION 2
+#define CYNF_MODEL_ABI_VERSION 3
 
 /** An instance: an arena and threads. It knows its model; the weights are the model's and shared. */
 typedef struct cynf_model cynf_model;
@@ -38,8 +38,9 @@ typedef struct cynf_model_port {
     const char *name;
     const char *dtype;    /**< as NumPy writes it: "float32", "uint8", "bool" ...; "bfloat16" */
     int32_t rank;
-    int32_t shape[8];     /**< of one run, row-major; shape[0] is the batch */
+    int32_t shape[8];     /**< of one run, row-major; shape[0] is the batch; of a model that can be resized: at its largest sizes, as after create */
     size_t bytes;         /**< of one run */
+    uint32_t open;        /**< inputs: bit d is set where resize may give dimension d another size, from 1 to shape[d] */
 } cynf_model_port;
 
 /** A model as data, for loaders that know no model's header: ID_info() returns it. Static storage. */
@@ -64,6 +65,8 @@ typedef struct cynf_model_info {
     void (*reset_state)(cynf_model *m);
     void (*get_state)(const cynf_model *m, float *state);
     void (*set_state)(cynf_model *m, const float *state);
+    cynf_status (*resize)(cynf_model *m, const int32_t *const shapes[]); /**< NULL, as the next one: all sizes are fixed */
+    void (*output_shape)(const cynf_model *m, int i, int32_t shape[8]);
 } cynf_model_info;
 
 #ifdef __cplusplus
