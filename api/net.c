@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cynf-config.h"
+#include "graph/sizes.h"
 #include "keras/load.h"
 #include "runtime/walk.h"
 
@@ -26,6 +27,7 @@ static cynf_model_port *ports(const cynf_graph *g, const cynf_port *p, int n)
         all[i] = (cynf_model_port){.name = p[i].name ? p[i].name : "", .dtype = dtype_name(p[i].dtype), .rank = s->rank,
             .bytes = cynf_shape_elems(s) * cynf_dtype_bytes(p[i].dtype)};
         memcpy(all[i].shape, s->d, sizeof all[i].shape);
+        all[i].open = p == g->in ? cynf_sizes_open_axes(g->sizes, i) : 0;
     }
     return all;
 }
@@ -40,8 +42,11 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
-            .input_shapes = o->input_shapes, .stream = o->stream, .kernels_from = o->kernels_from};
-        if (cynf_has_math(o->math)) {
+            .input_shapes = o->input_shapes, .max_shapes = o->max_shapes, .stream = o->stream, .kernels_from = o->kernels_from};
+        if (o->max_shapes && *o->max_shapes && o->math != CYNF_MATH_POLY) {
+            s = CYNF_EINVAL;
+            snprintf(message, message_bytes, "%s: a model with maximum shapes has the polynomials; take math poly, or fix its shapes", path);
+        } else if (cynf_has_math(o->math)) {
             s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         } else {
             s = CYNF_EUNSUPPORTED;

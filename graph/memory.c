@@ -136,10 +136,10 @@ static void place_states(cynf_builder *b, int64_t at)
 {
     const cynf_graph *g = b->g;
     cynf_program *p = b->p;
-    if (p->base && at * (int64_t)sizeof(float) > p->base->state_offset)
-        cynf_build_fail(b, CYNF_ENOMEM, "these sizes need more memory than the largest ones");
-    if (p->base)
-        at = p->base->state_offset / (int64_t)sizeof(float);
+    const int64_t room = b->o->room_bytes / (int64_t)sizeof(float);
+    if (room && at > room)
+        cynf_build_fail(b, CYNF_ENOMEM, "it needs %lld bytes for what lives in a run, %lld are there", (long long)at * (long long)sizeof(float), (long long)b->o->room_bytes);
+    at = room ? room : at;
     p->state_offset = at * (int64_t)sizeof(float);
     p->state_bytes = (int64_t)(cynf_graph_state_elems(g) * sizeof(float));
     for (int i = 0; i < g->n_state; i++) {
@@ -163,14 +163,15 @@ static bool keep_places(cynf_builder *b, const block *blk, int n)
     return true;
 }
 
-/* The places of the base program, where every block has one there, lives as long and is no larger. */
-static bool places_of_base(const cynf_program *p, block *blk, int n)
+/* The places of the base program, where every block has one there, lives as long and is no larger. Their end goes to top. */
+static bool places_of_base(const cynf_program *p, block *blk, int n, int64_t *top)
 {
     bool same = p->base && p->base->n_place == n;
     for (int i = 0; same && i < n; i++) {
         const cynf_place *o = &p->base->place[i];
         same = o->id == blk[i].id && o->first == blk[i].first && o->last == blk[i].last && o->elems >= blk[i].elems;
         blk[i].offset = o->offset;
+        *top = o->offset + blk[i].elems > *top ? o->offset + blk[i].elems : *top;
     }
     return same;
 }
@@ -230,7 +231,7 @@ void cynf_build_memory(cynf_builder *b)
     }
     const int64_t bound = lower_bound(blk, n, p->n_step, change);
     int64_t top = 0;
-    if (places_of_base(p, blk, n)) {
+    if (places_of_base(p, blk, n, &top)) {
         memcpy(best, blk, (size_t)n * sizeof *blk);
     } else {
         qsort(blk, (size_t)n, sizeof *blk, by_size);

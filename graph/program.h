@@ -52,9 +52,10 @@ typedef struct cynf_build_options {
     const cynf_decisions *decisions; /**< NULL: defaults */
     const char *force;               /**< substrings of kernel names, comma-separated: a candidate that matches wins where it applies */
     int64_t max_arena_bytes;         /**< 0: no limit; a program over it gives CYNF_ENOMEM */
-    /** NULL, or the program of the same model at its largest sizes (graph/sizes.h), which outlives the new one: its kernels and fusions are taken where they apply, its packed
-     * weights where they are the same, and its places in the arena, which the new one does not exceed: CYNF_ENOMEM where that cannot be had. */
+    /** NULL, or the program of the same model at its largest sizes (graph/sizes.h), which outlives the new one: its kernels, fusions and places in the arena are taken where
+     * they apply, its packed weights where they are the same. */
     const struct cynf_program *base;
+    int64_t room_bytes;              /**< the arena up to the states has so many; a program that needs more gives CYNF_ENOMEM. 0: as many as it needs */
     cynf_math math;                  /**< SLEEF's kernels are taken where they apply, or never, whatever choose says */
 } cynf_build_options;
 

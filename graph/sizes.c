@@ -159,3 +159,55 @@ cynf_status cynf_sizes_load(cynf_graph **g, cynf_sizes **s, int32_t *size, const
         size[i] = cynf_sizes_max(*s, i);
     return cynf_sizes_graph(g, *s, size, text, cap);
 }
+
+/* room: bytes before the states; 0: as many as it takes. */
+static cynf_status build(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, int64_t room,
+    char *text, size_t cap)
+{
+    cynf_status status = cynf_sizes_graph(g, s, size, text, cap);
+    if (status)
+        return status;
+    cynf_build_options mine = *o;
+    mine.base = base;
+    mine.room_bytes = room;
+    if ((*g)->n_node != base->graph->n_node || (*g)->n_t != base->graph->n_t)
+        mine.decisions = NULL; /* they are of the other graph's nodes and tensors */
+    if ((status = cynf_program_build(out, *g, &mine, text, cap)))
+        cynf_graph_free(g);
+    return status;
+}
+
+cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, char *text,
+    size_t cap)
+{
+    return build(out, g, s, size, base, o, base->state_offset, text, cap);
+}
+
+cynf_status cynf_sizes_base(cynf_program **out, const cynf_sizes *s, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap)
+{
+    cynf_status status = cynf_program_build(out, g, o, text, cap);
+    int64_t room = status ? 0 : (*out)->state_offset;
+    for (int32_t i = 0; !status && s && i < s->w[CYNF_SIZES_VARIANTS]; i++) {
+        int32_t v[CYNF_MAX_OPEN], size[CYNF_MAX_OPEN];
+        cynf_graph *other = NULL;
+        cynf_program *p = NULL;
+        for (int32_t k = 0; k < groups(s); k++)
+            for (v[k] = group(s, k)[0]; cynf_sizes_value(s, group(s, k)[1], v[k]) != variant(s, i)[4 + k];)
+                v[k]--;
+        for (int32_t d = 0; d < cynf_sizes_dims(s); d++)
+            size[d] = v[cynf_sizes_dim(s, d)[2]];
+        status = build(&p, &other, s, size, *out, o, 0, text, cap);
+        room = p && p->state_offset > room ? p->state_offset : room;
+        cynf_program_free(&p);
+        cynf_graph_free(&other);
+    }
+    if (status) {
+        cynf_program_free(out);
+    } else if (room > (*out)->state_offset) {
+        cynf_build_options more = *o;
+        more.room_bytes = room;
+        cynf_program_free(out);
+        status = cynf_program_build(out, g, &more, text, cap);
+    }
+    return status;
+}

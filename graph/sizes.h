@@ -25,7 +25,7 @@
 #ifndef CYNF_SIZES_H
 #define CYNF_SIZES_H
 
-#include "graph/graph.h"
+#include "graph/program.h"
 
 #define CYNF_MAX_OPEN 16 /**< open dimensions of all inputs */
 
@@ -58,6 +58,17 @@ uint32_t cynf_sizes_open_axes(const cynf_sizes *s, int32_t input);
 bool cynf_sizes_allowed(const cynf_sizes *s, const int32_t *size);
 /** The optimised graph of these sizes, which borrows constants from s. CYNF_EINVAL: the model cannot have them; text (cap bytes) says so. */
 cynf_status cynf_sizes_graph(cynf_graph **out, const cynf_sizes *s, const int32_t *size, char *text, size_t cap);
+/**
+ * The program of g, the largest graph of s, with room for the largest graphs of all other forms, too: a smaller one may need a copy more. s NULL: that of g, as
+ * cynf_program_build() makes it.
+ */
+cynf_status cynf_sizes_base(cynf_program **out, const cynf_sizes *s, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
+/**
+ * Graph and program of these sizes, in the memory of base, which cynf_sizes_base() gave for the same options and which outlives both: its kernels and packed weights
+ * are used. Failures: CYNF_EINVAL (see cynf_sizes_graph()), and CYNF_ENOMEM where they need more memory still.
+ */
+cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, char *text,
+    size_t cap);
 /** The value of a table for a size. */
 int32_t cynf_sizes_value(const cynf_sizes *s, int32_t table, int32_t v);
 /** The n words of variant number i for sizes v of the groups. */

@@ -14,6 +14,8 @@
 #include "kernels/kernel.h"
 
 #define MAX_FORMS 32
+#define ALONE (MAX_FORMS + 1) /* the class of size 1 where it is kept apart */
+#define MAX_VARIANTS 256
 #define MAX_LOWERED 65536     /* graphs */
 #define MAX_PERIOD 256        /* of what is kept of a table */
 #define JOINT 256             /* choices of several sizes at once; all where there are no more */
@@ -51,6 +53,7 @@ typedef struct learner {
     int32_t n_pool, cap_pool;
     size_t state_elems;
     size_t added; /* floats of the pool beyond those of the largest graph */
+    bool joint; /* the failure was that sizes depend on each other */
     int32_t *out; /* the block */
     size_t n_out, cap_out;
     cynf_status status;
@@ -402,6 +405,7 @@ static void learn_tables(learner *l, variant *v, size_t first_table)
                 if (!s)
                     continue;
                 if (s->form != f) {
+                    l->joint = true;
                     fail(l, CYNF_EUNSUPPORTED, "what sizes it can have in one dimension depends on those in others (size %d of %d); fix some with the input shape", size, l->max[k]);
                     break;
                 }
@@ -488,41 +492,50 @@ static void look_at_more(learner *l, const variant *v)
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* The class of each size of a group: the form of its graph, from 1 on, while the others are at their maximum; 0: the model cannot have it. */
-static int32_t *classes(learner *l, int32_t k)
+/* The class of each size of a group: the form of its graph, from 1 on, while the others are at their maximum; 0: the model cannot have it. Of size 1 there is much
+ * that holds only together with others of size 1. */
+static int32_t *classes(learner *l, int32_t k, bool apart)
 {
     int32_t size[CYNF_MAX_OPEN], *class = calloc((size_t)l->max[k], sizeof *class);
     memcpy(size, l->max, sizeof size);
     for (int32_t v = l->max[k]; memory(l, class) && v >= 1 && !l->status; v--) {
         size[k] = v;
         const sample *s = lowered_groups(l, size);
-        class[v - 1] = s ? s->form + 1 : 0;
+        class[v - 1] = !s ? 0 : s->form >= 0 && v == 1 && apart ? ALONE : s->form + 1;
     }
     return class;
 }
 
-/* The choices of a class for each group; *n of them. */
+/* The choices of a class for each group; *n of them. A size that is the largest of its class speaks for it. */
 static variant *find_variants(learner *l, int32_t *const class[], int32_t *n)
 {
-    int32_t cap = 0, at[CYNF_MAX_OPEN] = {0};
+    int32_t cap = 0, at[CYNF_MAX_OPEN];
     variant *all = NULL;
     *n = 0;
+    memcpy(at, l->max, sizeof at);
     for (int32_t k = 0; k < l->n_group && !l->status;) {
         variant v = {.n_patch = 0};
         for (k = 0; k < l->n_group; k++) {
-            v.class[k] = at[k] + 1;
+            v.class[k] = class[k][at[k] - 1];
             v.table_class[k] = class[k];
-            for (int32_t size = 1; size <= l->max[k]; size++)
-                v.base[k] = class[k][size - 1] == v.class[k] ? size : v.base[k];
         }
-        bool there = true;
-        for (k = 0; k < l->n_group; k++)
-            there &= v.base[k] > 0;
-        const sample *s = there ? lowered_groups(l, v.base) : NULL;
+        memcpy(v.base, at, sizeof at);
+        const sample *s = lowered_groups(l, at);
+        if (*n == MAX_VARIANTS)
+            fail(l, CYNF_EUNSUPPORTED, "its graph has more than %d forms for different sizes", MAX_VARIANTS);
         if (s && s->form >= 0 && grow(l, (void **)&all, *n, &cap, sizeof *all))
             all[(*n)++] = v;
-        for (k = 0; k < l->n_group && ++at[k] == l->n_form; k++)
-            at[k] = 0;
+        /* The next choice: the next smaller size whose class has not been met. */
+        for (k = 0; k < l->n_group; k++) {
+            uint64_t met = 1; /* classes, a bit each */
+            for (int32_t size = at[k]; size <= l->max[k]; size++)
+                met |= UINT64_C(1) << class[k][size - 1];
+            while (--at[k] > 0 && met >> class[k][at[k] - 1] & 1)
+                ;
+            if (at[k] > 0)
+                break;
+            at[k] = l->max[k];
+        }
     }
     return all;
 }
@@ -586,6 +599,7 @@ static void check(learner *l, const cynf_sizes *s, const variant *all)
             for (int32_t k = 0; k < l->n_dim; k++)
                 snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%s%d", k ? ", " : "", t->size[k]);
             name_of(l, v, bad, name, sizeof name);
+            l->joint = true;
             fail(l, CYNF_EUNSUPPORTED, "%s depends on several open sizes at once in a way that is not supported (seen at %s); fix all but one of them with the input shape",
                 name, sizes);
         }
@@ -666,11 +680,43 @@ static cynf_sizes *build(learner *l, variant *all, int32_t n_variant, int32_t *c
     return s;
 }
 
+/* Everything after the groups; where size 1 is not kept apart, it may have to be. */
+static cynf_sizes *learn(learner *l, bool apart)
+{
+    int32_t *class[CYNF_MAX_OPEN] = {0}, n_variant = 0;
+    variant *all = NULL;
+    cynf_sizes *s = NULL;
+    for (int32_t k = 0; k < l->n_group && !l->status; k++)
+        class[k] = classes(l, k, apart);
+    if (!l->status)
+        all = find_variants(l, class, &n_variant);
+    /* What is not there yet is lowered before the block is begun: all numbers of constants are known then. */
+    for (int32_t i = 0; i < n_variant && !l->status; i++) {
+        for (int32_t k = 0; k < l->n_group; k++)
+            for (int32_t v = 1; v <= l->max[k] && !l->status; v++)
+                if (in_class(&all[i], k, v))
+                    along(l, &all[i], k, v);
+        look_at_more(l, &all[i]);
+    }
+    if (!l->status)
+        s = build(l, all, n_variant, class);
+    if (l->status)
+        cynf_sizes_free(&s);
+    for (int32_t i = 0; i < n_variant; i++)
+        free(all[i].patch);
+    free(all);
+    for (int32_t k = 0; k < l->n_group; k++)
+        free(class[k]);
+    free(l->out);
+    l->out = NULL;
+    l->n_out = l->cap_out = 0;
+    return s;
+}
+
 cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t n_dim, int32_t n_in, cynf_lower_sizes_fn *lower, void *ctx, char *text, size_t cap)
 {
     learner l = {.dim = dim, .n_dim = n_dim, .n_in = n_in, .lower = lower, .ctx = ctx, .text = text, .cap = cap};
-    int32_t *class[CYNF_MAX_OPEN] = {0}, size[CYNF_MAX_OPEN], n_variant = 0;
-    variant *all = NULL;
+    int32_t size[CYNF_MAX_OPEN];
     cynf_sizes *s = NULL;
     if (memory(&l, l.slot = calloc(2 * MAX_LOWERED, sizeof *l.slot))) {
         for (int32_t i = 0; i < n_dim; i++)
@@ -678,29 +724,14 @@ cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t 
         if (lowered(&l, size))
             find_groups(&l);
     }
-    for (int32_t k = 0; k < l.n_group && !l.status; k++)
-        class[k] = classes(&l, k);
     if (!l.status)
-        all = find_variants(&l, class, &n_variant);
-    /* What is not there yet is lowered before the block is begun: all numbers of constants are known then. */
-    for (int32_t i = 0; i < n_variant && !l.status; i++) {
-        for (int32_t k = 0; k < l.n_group; k++)
-            for (int32_t v = 1; v <= l.max[k] && !l.status; v++)
-                if (in_class(&all[i], k, v))
-                    along(&l, &all[i], k, v);
-        look_at_more(&l, &all[i]);
+        s = learn(&l, false);
+    if (l.status == CYNF_EUNSUPPORTED && l.joint) {
+        l.status = CYNF_OK;
+        s = learn(&l, true);
     }
     if (!l.status)
-        s = build(&l, all, n_variant, class);
-    if (l.status)
-        cynf_sizes_free(&s);
-    else
         *out = s;
-    for (int32_t i = 0; i < n_variant; i++)
-        free(all[i].patch);
-    free(all);
-    for (int32_t k = 0; k < l.n_group; k++)
-        free(class[k]);
     for (int32_t i = 0; i < l.n_form; i++)
         free(l.form[i].word);
     for (int32_t i = 0; i < l.n_sample; i++)
@@ -710,6 +741,5 @@ cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t 
     free(l.sample);
     free(l.pool);
     free(l.slot);
-    free(l.out);
     return l.status;
 }

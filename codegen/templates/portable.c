@@ -62,7 +62,7 @@ static cynf_status compile(compiled *c)
     if (s == CYNF_OK && c->binding)
         cynf_binding_apply(c->binding, c->graph, &c->build);
     if (s == CYNF_OK)
-        s = cynf_program_build(&c->program, c->graph, &c->build, why, sizeof why);
+        s = cynf_sizes_base(&c->program, c->sizes, c->graph, &c->build, why, sizeof why);
     if (s == CYNF_OK && c->binding)
         cynf_binding_report(c->binding, c->plan, c->note, sizeof c->note);
     if (s == CYNF_OK)

@@ -14,14 +14,7 @@ static cynf_status acquire_size(compiled **out, compiled *base, const int32_t *s
         return CYNF_ENOMEM;
     memcpy(c->size, size, bytes);
     char why[512];
-    cynf_status s = cynf_sizes_graph(&c->graph, base->sizes, size, why, sizeof why);
-    if (s == CYNF_OK) {
-        c->build = base->build;
-        c->build.base = base->program;
-        if (c->graph->n_node != base->graph->n_node || c->graph->n_t != base->graph->n_t)
-            c->build.decisions = NULL; /* they are of the other graph's nodes and tensors */
-        s = cynf_program_build(&c->program, c->graph, &c->build, why, sizeof why);
-    }
+    cynf_status s = cynf_sizes_program(&c->program, &c->graph, base->sizes, size, base->program, &base->build, why, sizeof why);
     if (s == CYNF_OK)
         s = cynf_walk_of_program(&c->walk, c->program);
     if (s != CYNF_OK) {

@@ -54,6 +54,12 @@ typedef struct cynf_net_options {
      */
     int32_t stream;
     const char *kernels_from; /**< "theano": a model trained with it, whose convolutions have their kernels turned by 180 degrees; NULL or "tensorflow" */
+    /**
+     * Largest sizes, in the same words: what the file leaves open of these inputs stays so. cynf_net_generate() then writes a portable model that takes any size up to
+     * them when it runs (ID_resize()); cynf_compile() and cynf_net_tune() see the largest. Loading lowers the model for each size, and CYNF_EUNSUPPORTED says where
+     * they depend on each other in a way that cannot be kept. Not with stream, nor with math other than the polynomials (CYNF_EINVAL). NULL: none.
+     */
+    const char *const *max_shapes;
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

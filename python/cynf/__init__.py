@@ -17,7 +17,7 @@ from ._core import version as __version__
 __all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInput', '__version__']
 
 
-def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, stream=0, kernels_from=None):
+def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, max_shapes=None, stream=0, kernels_from=None):
     """A callable from a Keras file.
 
     model    path of a .h5 or .keras file (or of an architecture as JSON or YAML, with weights)
@@ -29,6 +29,8 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     plan     path of a plan made by cynf-tune
     workdir  where native builds and plans are kept; None: the user's cache folder
     input_shapes  {input name: (batch, 64, 64, 3)} for sizes that the file leaves open; without it they come with the first call. A batch of None is `batch`
+    max_shapes  {input name: (batch, 64, 64, 3)}: a native build, of the portable kind, that takes any size up to these where the file leaves it open. Its kernels
+             are the cost model's choice. The library engine takes any size anyway, and makes a model of its own for each
     stream   steps of one run: a model of sequences becomes one that is given so many steps at a time and gives the same numbers; the past is its state.
              Each sample of a call is the next run. Net(model, stream=...).skip says how many steps come out before the first one of the sequence
     kernels_from  "theano": the kernels of convolutions are turned by 180 degrees, as a model trained with Theano needs
@@ -41,17 +43,20 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         raise ValueError('threads and batch must be at least 1')
     if math not in ('poly', 'sleef'):
         raise ValueError(f'math is {math!r}; expected "poly" or "sleef"')
+    if max_shapes and (tune or plan is not None):
+        raise ValueError('a plan is made for fixed sizes; give input_shapes, or max_shapes without tune and plan')
     if engine == 'auto':
-        engine = 'native' if tune and math == 'poly' else 'library'
+        engine = 'native' if (tune or max_shapes) and math == 'poly' else 'library'
     if engine == 'native' and math == 'sleef':
         raise ValueError('math is "sleef": generated models need no library; use engine="library"')
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
     paths = [p for p in (model, weights) if p is not None]
     turned = () if kernels_from is None else (kernels_from,)
-    named = tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (input_shapes or {}).items())
+    named, largest = (tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (given or {}).items())
+                      for given in (input_shapes, max_shapes if engine == 'native' else None))
 
     def make(batch, shapes=()):
-        net = Net(model, weights, 0 if named else batch, shapes, math, named, stream, kernels_from)
+        net = Net(model, weights, 0 if named or largest else batch, shapes, math, named, stream, kernels_from, largest)
         chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,) + turned, math) if tune and plan is None else plan
         if engine == 'library':
             return Model.library(net, threads, chosen)
@@ -59,12 +64,14 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         if chosen is not None:
             with open(chosen) as f:
                 text = f.read()
-        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,) + turned))
+        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,) + turned + (('largest',) + largest if largest else ())))
         if not os.path.exists(native.shared_object(built)):
-            native.build(net, built, chosen, threads)
+            native.build(net, built, chosen, threads, bool(largest))
         return Model.native(native.shared_object(built), native.NAME, threads)
 
     try:
+        if largest:
+            return make(batch)
         net = Net(model, weights, 0 if named else batch, math=math, named=named, stream=stream, kernels_from=kernels_from)
     except OpenShape:
         return ShapedByInput(make, batch)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The C library as Python objects: nets, and models that either engine runs."""
 import os
+import threading
 
 import numpy as np
 cimport numpy as cnp
@@ -36,6 +37,7 @@ cdef extern from "cynf/cynf.h":
         int32_t n_shapes
         int math
         const char *const *input_shapes
+        const char *const *max_shapes
         int32_t stream
         const char *kernels_from
     ctypedef struct cynf_model_port:
@@ -60,6 +62,8 @@ cdef extern from "cynf/cynf.h":
         void (*reset_state)(cynf_model *m)
         void (*get_state)(const cynf_model *m, float *state)
         void (*set_state)(cynf_model *m, const float *state)
+        cynf_status (*resize)(cynf_model *m, const int32_t *const *shapes)
+        void (*output_shape)(const cynf_model *m, int i, int32_t *shape)
     ctypedef struct cynf_compile_options:
         int32_t threads
         const char *plan
@@ -72,6 +76,7 @@ cdef extern from "cynf/cynf.h":
         const char *name
         const char *plan
         int32_t threads
+        int32_t portable
     int CYNF_MODEL_ABI_VERSION, CYNF_TUNING_MEASURE
     const char *cynf_version()
     const char *cynf_build_id()
@@ -130,7 +135,7 @@ cdef fail(cynf_status s, const char *message):
 
 
 cdef class Port:
-    """Name, dtype and shape (without the batch) of a model's input or output."""
+    """Name, dtype and shape (without the batch) of a model's input or output; of a model of open sizes the shape is that of the last call."""
     cdef readonly str name
     cdef readonly object dtype
     cdef readonly tuple shape
@@ -153,6 +158,11 @@ cdef class Port:
             self.sizes[i] = p.shape[i]
         self.kept = [None, None]
         return self
+
+    cdef void resized(self, const int32_t *shape):
+        self.shape = tuple([shape[i] for i in range(1, self.rank)])
+        for i in range(self.rank):
+            self.sizes[i] = shape[i]
 
     cdef cnp.ndarray taken(self, object x, int number):
         """x as the C array that the model reads: itself if it is one."""
@@ -212,9 +222,12 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None):
-        """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"."""
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None, largest=()):
+        """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"; largest: the same for
+        sizes that stay open up to these."""
         cdef const char *texts[MAX_PORTS + 1]
+        cdef const char *largest_texts[MAX_PORTS + 1]
+        cdef list kept_largest = [t.encode() for t in largest]
         cdef bytes turned = b'' if kernels_from is None else kernels_from.encode()
         cdef list kept = [t.encode() for t in named]
         cdef char message[MESSAGE]
@@ -234,12 +247,16 @@ cdef class Net:
                     sizes[i][k] = given[k] if k < len(given) else 0
             o.shapes = <const int32_t (*)[8]>sizes
             o.n_shapes = len(shapes)
-        if len(kept) > MAX_PORTS:
+        if len(kept) > MAX_PORTS or len(kept_largest) > MAX_PORTS:
             raise ValueError(f'at most {MAX_PORTS} input shapes')
         memset(texts, 0, sizeof(texts))
         for i, t in enumerate(kept):
             texts[i] = t
         o.input_shapes = texts
+        memset(largest_texts, 0, sizeof(largest_texts))
+        for i, t in enumerate(kept_largest):
+            largest_texts[i] = t
+        o.max_shapes = largest_texts
         o.stream = stream
         if turned:
             o.kernels_from = turned
@@ -283,7 +300,7 @@ cdef class Net:
         finally:
             free(plan)
 
-    def generate(self, out, name, plan=None, int threads=1):
+    def generate(self, out, name, plan=None, int threads=1, bint portable=False):
         """Writes the model as C into the folder out."""
         cdef char message[MESSAGE]
         cdef bytes o = os.fsencode(out), n = name.encode(), p = b'' if plan is None else os.fsencode(plan)
@@ -292,6 +309,7 @@ cdef class Net:
         g.out = o
         g.name = n
         g.threads = threads
+        g.portable = portable
         cdef cynf_status s
         if p:
             g.plan = p
@@ -324,6 +342,7 @@ cdef class Model:
     cdef readonly str note
     cdef int n_in, n_out
     cdef cnp.npy_intp n_state
+    cdef object order  # None, or, of a model of open sizes, the lock under which a call gives it its sizes and runs
 
     def __cinit__(self):
         self.lock = PyThread_allocate_lock()
@@ -398,12 +417,50 @@ cdef class Model:
         self.batch = self.info.batch
         self.batch_fixed = self.info.batch_fixed != 0
         self.n_state = self.info.state_floats
+        if self.info.resize != NULL:
+            self.order = threading.Lock()
         self.engine = 'native'
         self.note = message.decode('utf8', 'replace')
         self._ports()
         return self
 
+    cdef fit(self, tuple xs):
+        """Gives the model the sizes of these inputs. Of what cannot be an input the call itself will say so."""
+        cdef int32_t sizes[MAX_PORTS][8]
+        cdef const int32_t *rows[MAX_PORTS]
+        cdef int32_t shape[8]
+        cdef int i
+        cdef cynf_status s
+        if len(xs) == 1 and self.n_in != 1 and isinstance(xs[0], (list, tuple)):
+            xs = tuple(xs[0])
+        shapes = [np.shape(x) for x in xs]
+        if [len(t) for t in shapes] != [(<Port>p).rank for p in self.inputs] or [t[1:] for t in shapes] == [(<Port>p).shape for p in self.inputs]:
+            return
+        for i in range(self.n_in):
+            rows[i] = sizes[i]
+            sizes[i][0] = self.batch
+            for k in range(1, len(shapes[i])):
+                sizes[i][k] = min(shapes[i][k], 0x7fffffff)
+        s = self.info.resize(self.instance, rows)
+        if s == CYNF_ENOMEM:
+            raise MemoryError(cynf_status_str(s).decode())
+        if s:
+            largest = [tuple([self.info.inputs[i].shape[k] for k in range(1, self.info.inputs[i].rank)]) for i in range(self.n_in)]
+            raise ValueError(f'the model cannot have inputs of shapes {shapes}; the largest are {[(None,) + t for t in largest]}, and its layers may need others still')
+        for i in range(self.n_in):
+            (<Port>self.inputs[i]).resized(sizes[i])
+        for i in range(self.n_out):
+            self.info.output_shape(self.instance, i, shape)
+            (<Port>self.outputs[i]).resized(shape)
+
     def __call__(self, *xs):
+        if self.order is None:
+            return self.call(xs)
+        with self.order:
+            self.fit(xs)
+            return self.call(xs)
+
+    cdef call(self, tuple xs):
         cdef const void *x[MAX_PORTS]
         cdef void *y[MAX_PORTS]
         cdef int i

@@ -40,13 +40,13 @@ def key(paths, plan, threads, batch, shapes=(), math='poly'):
     return h.hexdigest()[:32]
 
 
-def build(net, folder, plan_path, threads):
+def build(net, folder, plan_path, threads, portable=False):
     """folder/libnet.so from net; folder appears whole or not at all. Returns a warning about the plan, or ''."""
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     work = tempfile.mkdtemp(prefix='building-', dir=os.path.dirname(folder))
     try:
         source = os.path.join(work, NAME)
-        note = net.generate(source, NAME, plan_path, threads)
+        note = net.generate(source, NAME, plan_path, threads, portable)
         command = ['make', '-s', '-C', source, '-j%d' % len(os.sched_getaffinity(0)), 'lib%s.so' % NAME]
         r = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if r.returncode:

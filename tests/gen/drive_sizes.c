@@ -107,6 +107,8 @@ static void run(cynf_model *m, int32_t shapes[][8], void *const *x, const float 
         CHECK(!memcmp(shape, want_shape[i], (size_t)info->out[i].rank * sizeof *shape), "output %d at %s: %d,%d,...", i, text_of(shapes), shape[0], shape[1]);
         y[i] = malloc((size_t)samples * elems(want_shape[i], info->out[i].rank) * sizeof(float));
     }
+    if (info->state_floats)
+        info->reset_state(m);
     CHECK(info->run_batch(m, (size_t)samples, (const void *const *)x, y) == CYNF_OK, "run at %s", text_of(shapes));
     for (int i = 0; i < info->n_out; i++) {
         const size_t n = (size_t)samples * elems(want_shape[i], info->out[i].rank);
@@ -175,6 +177,28 @@ static void set(int32_t shapes[][8], int input, int axis, int32_t v)
     for (int i = 0; i < info->n_in; i++)
         if (info->in[i].open >> axis & 1 && info->in[i].shape[axis] == info->in[input].shape[axis])
             shapes[i][axis] = v;
+}
+
+/* What is kept from run to run is kept from size to size. */
+static void state(cynf_model *m)
+{
+    int32_t shapes[PORTS][8];
+    float *x = calloc(info->state_floats + 1, sizeof *x), *y = calloc(info->state_floats + 1, sizeof *y);
+    for (size_t i = 0; i < info->state_floats; i++)
+        x[i] = (float)random_number("float32");
+    if (info->state_floats)
+        info->set_state(m, x);
+    for (int i = 0; i < info->n_in; i++)
+        for (int axis = 1; axis < info->in[i].rank; axis++)
+            for (int32_t v = 1; info->in[i].open >> axis & 1 && info->state_floats && v <= info->in[i].shape[axis]; v++) {
+                largest(shapes);
+                set(shapes, i, axis, v);
+                resize(m, shapes);
+                info->get_state(m, y);
+                CHECK(!memcmp(x, y, info->state_floats * sizeof *x), "the state at %s", text_of(shapes));
+            }
+    free(x);
+    free(y);
 }
 
 static void all_sizes(cynf_model *m)
@@ -278,11 +302,12 @@ int main(int argc, char **argv)
     buffer[bytes] = 0x5a;
     CHECK(info->create_in(&m, &o, buffer, bytes) == CYNF_OK && info->create(&other, NULL) == CYNF_OK, "create");
     refusals(m);
+    state(m);
     all_sizes(m);
     refusals(m);
     const hid_t file = H5Fopen(model, H5F_ACC_RDONLY, H5P_DEFAULT);
     char group[64] = "/golden";
-    for (int k = 0; k < 2 || H5Lexists(file, group, H5P_DEFAULT) > 0; k++) {
+    for (int k = 0; !k || H5Lexists(file, group, H5P_DEFAULT) > 0; k++) {
         const hid_t at = H5Gopen2(file, group, H5P_DEFAULT);
         against_keras(k % 2 ? m : other, at);
         H5Gclose(at);

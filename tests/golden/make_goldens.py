@@ -5,7 +5,8 @@
     venv/bin/python tests/golden/make_goldens.py [CASE...]
 
 A golden is model.h5 with a group /golden, or model.keras beside model.golden.h5; the group holds input_0.. and output_0.., all float32. Models with
-stateful layers are called three times; the later calls, which go on where the ones before ended, are in the groups call_1 and call_2.
+stateful layers are called three times; the later calls, which go on where the ones before ended, are in the groups call_1 and call_2. Models of SIZES
+are called with inputs of other sizes, too: groups size_1, size_2 ...
 """
 import os
 import shutil
@@ -89,6 +90,45 @@ def open_sizes():
     i = L.Input((None, None, 3), name='image')
     x = L.UpSampling2D(2)(L.Conv2D(6, 3, strides=2, padding='same', activation='relu')(i))
     return keras.Model(i, [L.Conv2D(4, 1)(x), L.Dense(3)(L.GlobalAveragePooling2D()(x))])
+
+
+def sizes_sequence():
+    i = L.Input((None, 5))
+    x = L.Conv1D(8, 3, strides=2, padding='same', activation='relu')(i)
+    x = L.Bidirectional(L.LSTM(6, return_sequences=True))(L.Masking(0.0)(x))
+    x = L.LayerNormalization()(L.Add()([x, L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)]))
+    return keras.Model(i, [L.GlobalAveragePooling1D()(x), L.Dense(3)(L.UpSampling1D(2)(L.Conv1D(4, 4)(x)))])
+
+
+def sizes_tokens():
+    i = L.Input((None,), dtype='int32')
+    x = L.Embedding(20, 8, mask_zero=True)(i)
+    return keras.Model(i, [L.GRU(5)(x), L.GlobalMaxPooling1D()(L.Attention()([x, x])), L.Conv1D(4, 5, padding='causal', dilation_rate=2)(x)])
+
+
+def sizes_unet():
+    i = L.Input((None, None, 3))
+    x = L.BatchNormalization()(L.Conv2D(8, 3, padding='same', activation='relu')(i))
+    y = L.Conv2D(12, 3, padding='same', activation='relu')(L.MaxPooling2D(2)(x))
+    z = L.SeparableConv2D(8, 3, padding='same')(L.MaxPooling2D(2)(y))
+    y = L.Concatenate()([y, L.Conv2DTranspose(8, 2, strides=2)(z)])
+    x = L.Concatenate()([x, L.UpSampling2D(2, interpolation='bilinear')(y)])
+    return keras.Model(i, [L.Conv2D(2, 1, activation='softmax')(x), L.Dense(3)(L.GlobalAveragePooling2D()(z))])
+
+
+def sizes_patches():
+    x = i = L.Input((None, None, 3))
+    for filters in (8, 16):
+        x = L.ReLU(6)(L.BatchNormalization()(L.Conv2D(filters, 3, strides=2, padding='same')(x)))
+        x = L.DepthwiseConv2D(3, padding='same')(x)
+    y = L.Reshape((-1, 16))(x)
+    return keras.Model(i, [L.Conv2D(4, 3)(L.ZeroPadding2D(((0, 1), (1, 0)))(x)), L.Add()([y, L.Attention()([y, y])])])
+
+
+def sizes_pair():
+    a, b, c = L.Input((None, 4), name='a'), L.Input((None, 4), name='b'), L.Input((None, 4), name='c')
+    x = L.Conv1D(4, 3, padding='causal')(L.Add()([a, b]))   # a and b must agree
+    return keras.Model([a, b, c], [L.Attention()([x, c]), L.Concatenate(axis=1)([x, c])])
 
 
 def stream_dilated():
@@ -184,6 +224,11 @@ CASES = {
     'transformer': transformer,
     'recurrent': recurrent,
     'open_sizes': open_sizes,
+    'sizes_sequence': sizes_sequence,
+    'sizes_tokens': sizes_tokens,
+    'sizes_unet': sizes_unet,
+    'sizes_patches': sizes_patches,
+    'sizes_pair': sizes_pair,
     'stream_dilated': stream_dilated,
     'stream_recurrent': stream_recurrent,
     'stream_rates': stream_rates,
@@ -194,6 +239,16 @@ CASES = {
     'inception': inception,
     'two_inputs': two_inputs,
     'nested': nested,
+}
+
+
+# Sizes of the calls, for each input.
+SIZES = {
+    'sizes_sequence': [[(7, 5)], [(40, 5)], [(13, 5)]],
+    'sizes_tokens': [[(1,)], [(30,)], [(17,)]],
+    'sizes_unet': [[(4, 4, 3)], [(32, 40, 3)], [(24, 8, 3)]],
+    'sizes_patches': [[(33, 29, 3)], [(5, 17, 3)], [(12, 9, 3)]],
+    'sizes_pair': [[(3, 4), (3, 4), (5, 4)], [(12, 4), (12, 4), (9, 4)], [(1, 4), (1, 4), (1, 4)]],
 }
 
 
@@ -227,8 +282,9 @@ def main():
         model = make()
         randomise(model, rng)
         calls = []
-        for _ in range(3 if any(getattr(l, 'stateful', False) for l in model._flatten_layers(include_self=False)) else 1):
-            xs = [rng.standard_normal((2,) + tuple(d or 10 + k for k, d in enumerate(i.shape[1:]))).astype('f4') for i in model.inputs]
+        own = [tuple(d or 10 + k for k, d in enumerate(i.shape[1:])) for i in model.inputs]
+        for shapes in SIZES.get(name) or [own] * (3 if any(getattr(l, 'stateful', False) for l in model._flatten_layers(include_self=False)) else 1):
+            xs = [(rng.integers(0, 20, (2,) + s) if i.dtype == 'int32' else rng.standard_normal((2,) + s)).astype('f4') for i, s in zip(model.inputs, shapes)]
             ys = model(xs if len(xs) > 1 else xs[0], training=False)
             calls.append((xs, [np.asarray(y, 'f4') for y in (ys if isinstance(ys, (list, tuple)) else [ys])]))
         model.save(os.path.join(HERE, name + '.h5'))
@@ -238,7 +294,7 @@ def main():
             with h5py.File(os.path.join(HERE, path), mode) as f:
                 g = f.create_group('golden')
                 for k, (xs, ys) in enumerate(calls):
-                    h = g.create_group('call_%d' % k) if k else g
+                    h = g.create_group('%s_%d' % ('size' if name in SIZES else 'call', k)) if k else g
                     for i, x in enumerate(xs):
                         h['input_%d' % i] = x
                         h['input_%d' % i].attrs['dtype'] = np.bytes_('float32')
@@ -246,7 +302,7 @@ def main():
                         h['output_%d' % i] = y
                 for k, v in (('family', 'own'), ('layers', ','.join(layers)), ('case', name), ('note', '')):
                     g.attrs[k] = np.bytes_(v) if v else np.bytes_(' ')
-                g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), len(calls)
+                g.attrs['n_inputs'], g.attrs['n_outputs'], g.attrs['n_calls'] = len(xs), len(ys), 1 if name in SIZES else len(calls)
     # A .keras golden's group lies beside it; beside a .h5 golden it would hide the one inside.
     for name in names:
         for suffix in ('.keras', '.golden.h5'):
