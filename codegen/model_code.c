@@ -62,10 +62,14 @@ static void describe_port(cynf_gen *g, const side *s, int32_t i)
     cynf_text_add(t, " * %s %d  ", s->word, i);
     cynf_text_comment(t, name_of(p));
     cynf_text_add(t, "  %s %s", dtype_names[p->dtype], cynf_shape_text(shape, text, sizeof text));
-    const uint32_t open = s->port == g->p->graph->in ? cynf_sizes_open_axes(g->p->graph->sizes, i) : 0;
-    for (int d = 0; d < shape->rank; d++)
-        if (open >> d & 1)
-            cynf_text_add(t, "; dimension %d has any size up to this that the model's layers allow", d);
+    const cynf_sizes *sizes = g->p->graph->sizes;
+    const bool is_input = s->port == g->p->graph->in;
+    for (int32_t k = 0; is_input && k < cynf_sizes_dims(sizes); k++)
+        if (cynf_sizes_dim(sizes, k)[0] == i) {
+            int32_t smallest;
+            const int32_t n = cynf_sizes_count(sizes, k, &smallest);
+            cynf_text_add(t, "; dimension %d: %d sizes from %d to %d", cynf_sizes_dim(sizes, k)[1], n, smallest, cynf_sizes_max(sizes, k));
+        }
     if (p->skip)
         cynf_text_add(t, "; its first %d steps after a reset come before the sequence's first", p->skip);
     cynf_text_add(t, "\n");
@@ -83,7 +87,7 @@ static void describe_port(cynf_gen *g, const side *s, int32_t i)
     cynf_text_quote(t, name_of(p));
     cynf_text_add(t, ", \"%s\", %d, ", dtype_names[p->dtype], shape->rank);
     add_dims(t, shape);
-    cynf_text_add(t, ", %zu, %u},\n", bytes, open);
+    cynf_text_add(t, ", %zu, %u},\n", bytes, is_input ? cynf_sizes_open_axes(sizes, i) : 0);
 }
 
 static void describe_edges(cynf_gen *g, const side *s)

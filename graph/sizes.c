@@ -28,6 +28,18 @@ int32_t cynf_sizes_dims(const cynf_sizes *s) { return s ? s->w[CYNF_SIZES_DIMS] 
 const int32_t *cynf_sizes_dim(const cynf_sizes *s, int32_t i) { return s->w + CYNF_SIZES_HEADER + 3 * i; }
 int32_t cynf_sizes_max(const cynf_sizes *s, int32_t i) { return group(s, cynf_sizes_dim(s, i)[2])[0]; }
 
+int32_t cynf_sizes_count(const cynf_sizes *s, int32_t i, int32_t *smallest)
+{
+    const int32_t *k = group(s, cynf_sizes_dim(s, i)[2]);
+    int32_t n = 0;
+    for (int32_t v = k[0]; v >= 1; v--)
+        if (cynf_sizes_value(s, k[1], v)) {
+            *smallest = v;
+            n++;
+        }
+    return n;
+}
+
 uint32_t cynf_sizes_open_axes(const cynf_sizes *s, int32_t input)
 {
     uint32_t axes = 0;

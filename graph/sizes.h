@@ -52,6 +52,8 @@ int32_t cynf_sizes_dims(const cynf_sizes *s);
 const int32_t *cynf_sizes_dim(const cynf_sizes *s, int32_t i);
 /** The largest size of a dimension. */
 int32_t cynf_sizes_max(const cynf_sizes *s, int32_t i);
+/** How many sizes a dimension can have while the others are at their largest, and the smallest of them. */
+int32_t cynf_sizes_count(const cynf_sizes *s, int32_t i, int32_t *smallest);
 /** Bit mask of the axes of an input that are open. */
 uint32_t cynf_sizes_open_axes(const cynf_sizes *s, int32_t input);
 /** Whether the model can have these sizes, one for each open dimension. */

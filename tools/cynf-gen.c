@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "codegen/generate.h"
-#include "graph/program.h"
+#include "graph/sizes.h"
 #include "tool.h"
 #include "tune/plan.h"
 #include "tune/progress.h"
@@ -14,7 +14,8 @@
 static const char doc[] = "Writes MODEL as a folder of C that needs nothing but libc, libm and pthreads: `make` builds it, `pip install` too.\v"
     "--mode fixed (the default) bakes the plan in and specialises every layer for this kind of CPU. --mode portable writes the graph and the library as "
     "sources: it runs on any CPU and chooses its kernels when an instance is created. Both build for another machine (make CROSS=aarch64-linux-gnu-); fixed "
-    "code for one is asked for with --isa, and with --cpu where the plan was tuned there. CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
+    "code for one is asked for with --isa, and with --cpu where the plan was tuned there. With --max-shape a portable model takes, when it runs, any size up to these that its "
+    "layers can have; the model is lowered for each of them, which takes up to a minute for large images. CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
 
 enum { OPT_CPU = 256, OPT_ISA, OPT_MODE, OPT_KERNEL };
 
@@ -211,6 +212,12 @@ int main(int argc, char **argv)
     for (int32_t i = 0; i < g->n_out; i++)
         if (g->out[i].skip)
             fprintf(stderr, "cynf-gen: the first %d steps of output %d after a reset come before the sequence's first\n", g->out[i].skip, i);
+    for (int32_t i = 0; i < cynf_sizes_dims(g->sizes); i++) {
+        int32_t smallest;
+        const int32_t n = cynf_sizes_count(g->sizes, i, &smallest), *d = cynf_sizes_dim(g->sizes, i);
+        fprintf(stderr, "cynf-gen: dimension %d of input \"%s\" can have %d size%s from %d to %d\n", d[1], g->in[d[0]].name, n, n > 1 ? "s" : "", smallest,
+            cynf_sizes_max(g->sizes, i));
+    }
     cynf_program_free(&p);
     cynf_program_free(&here);
     cynf_binding_free(&plan);

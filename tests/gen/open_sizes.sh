@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: open_sizes.sh CYNF_GEN GEN_SIZES DATA SOURCE BUILD LIBRARY...
+# usage: open_sizes.sh CYNF_GEN GEN_SIZES DATA SOURCE BUILD PYTHON LIBRARY...
 # Models whose sizes stay open up to a maximum, compiled against this build's library rather than its sources, which the test of portable models compiles: every
 # size gives what the library gives, and some what Keras gave. What cannot be kept open is refused.
 set -eu
-gen=$(realpath "$1") drive=$(realpath "$2") data=$(realpath "$3") source=$(realpath "$4") build=$(realpath "$5")
-shift 5
+gen=$(realpath "$1") drive=$(realpath "$2") data=$(realpath "$3") source=$(realpath "$4") build=$(realpath "$5") python=$6
+shift 6
 libraries=
 for l in "$@"; do
     case $l in -*) ;; *) l=$(realpath "$l") ;; esac
@@ -14,7 +14,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-# NAME MODEL [with Keras] SHAPE...: as many goldens as said are compared.
+# MODEL GOLDENS SHAPE...: so many goldens are compared.
 check() {
     model=$1 goldens=$2
     shift 2
@@ -49,4 +49,32 @@ refuse 'a shape of 3 sizes was given' --mode portable --model "$model" --max-sha
 refuse 'dimension 3 of input "image" was given as 4, the file says 3' --mode portable --model "$model" --max-shape image=1,9,9,4
 refuse 'has no maximum shape' --mode portable --stream --model "$data/stream_recurrent.h5" --max-shape 1,9,3
 refuse 'no output is left' --mode portable --model "$data/sizes_sequence.h5" --max-shape 1,3,5
+# The Python module around one of them.
+if "$python" -c 'import Cython, numpy, sysconfig' 2>/dev/null; then
+    cd sizes_sequence
+    "$python" -m cython -3 python/net.pyx -o module.c
+    # shellcheck disable=SC2046
+    cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared -I. -I"$source" -I"$source/include" -I"$build" $("$python" -c 'import sysconfig as s; print("-I" + s.get_paths()["include"])') \
+        module.c net.c net_weights.S -o net.so $libraries -lm -lpthread
+    "$python" - <<'END'
+import numpy as np
+import net
+
+m, x = net.Model(threads=2), np.random.rand(3, 40, 5).astype('f4')
+for n in (40, 7, 12, 40, 13):
+    a, b = m.predict(x[:, :n])
+    assert a.shape == (3, 12) and b.shape == (3, 2 * ((n + 1) // 2 - 3), 3), (n, a.shape, b.shape)
+    assert all((one == two).all() for one, two in zip(m.predict(x[1:2, :n]), (a[1:2], b[1:2])))
+for n in (3, 41):
+    try:
+        m.predict(np.zeros((1, n, 5)))
+    except ValueError as e:
+        assert 'cannot have inputs of shapes ((%d, 5),): the largest are ((40, 5),)' % n in str(e), e
+    else:
+        raise AssertionError(n)
+assert m.predict(x[:, :13])[0].shape == (3, 12)
+END
+else
+    echo "no Cython and numpy for $python: the Python module is skipped"
+fi
 echo "7 models passed, 0 failed"

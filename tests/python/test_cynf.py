@@ -209,6 +209,35 @@ class OpenSizes(unittest.TestCase):
             cynf.compile(path, input_shapes={'x': (1, 9, 9, 3)})
 
 
+    def test_up_to_a_maximum(self):
+        path = os.path.join(GOLDENS, 'sizes_sequence.h5')
+        folder = tempfile.mkdtemp(prefix='cynf-test')
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        old = os.environ.get('CFLAGS')
+        os.environ['CFLAGS'] = '-O0'   # the whole library is compiled
+        try:
+            m = cynf.compile(path, max_shapes={'input_layer': (None, 40, 5)}, threads=2, workdir=folder)
+        finally:
+            os.environ.pop('CFLAGS') if old is None else os.environ.update(CFLAGS=old)
+        self.assertEqual((m.engine, m.inputs[0].shape), ('native', (40, 5)))
+        with h5py.File(path, 'r') as f:
+            for group in ('golden', 'golden/size_1', 'golden/size_2'):
+                g = f[group]
+                for _ in range(2):
+                    y = m(g['input_0'][()])
+                    for i in range(2):
+                        np.testing.assert_allclose(y[i], g['output_%d' % i][()], rtol=1e-4, atol=1e-5)
+        for shape in ((1, 41, 5), (1, 3, 5), (1, 2**40, 0)):
+            with self.assertRaisesRegex(ValueError, 'largest are .*None, 40, 5'):
+                m(np.lib.stride_tricks.as_strided(np.zeros(1, 'f4'), shape, (0, 0, 0)))
+        with self.assertRaisesRegex(ValueError, 'expected'):
+            m(np.zeros((1, 5), 'f4'))
+        self.assertEqual(m(np.zeros((3, 12, 5), 'f4'))[1].shape, (3, 6, 3))
+        with self.assertRaisesRegex(ValueError, 'fixed sizes'):
+            cynf.compile(path, max_shapes={'input_layer': (1, 40, 5)}, tune=True)
+        self.assertEqual(cynf.compile(path, max_shapes={'input_layer': (1, 40, 5)}, engine='library')(np.zeros((1, 50, 5), 'f4'))[0].shape, (1, 12))
+
+
 class Refusals(unittest.TestCase):
     def test_missing_file(self):
         with self.assertRaisesRegex(cynf.Error, 'nowhere.h5'):
