@@ -173,8 +173,8 @@ cynf_status cynf_sizes_load(cynf_graph **g, cynf_sizes **s, int32_t *size, const
 }
 
 /* room: bytes before the states; 0: as many as it takes. */
-static cynf_status build(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, int64_t room,
-    char *text, size_t cap)
+static cynf_status build(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o,
+    int64_t room, char *text, size_t cap)
 {
     cynf_status status = cynf_sizes_graph(g, s, size, text, cap);
     if (status)
@@ -189,8 +189,8 @@ static cynf_status build(cynf_program **out, cynf_graph **g, const cynf_sizes *s
     return status;
 }
 
-cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, char *text,
-    size_t cap)
+cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o,
+    char *text, size_t cap)
 {
     return build(out, g, s, size, base, o, base->state_offset, text, cap);
 }

@@ -11,7 +11,7 @@
  *
  * keras/open_sizes.c learns them from the graphs themselves and checks them; here they are only read. All is one block of int32 words behind a header:
  *
- *     header    "CYNFSIZE" version words n_dim n_group n_variant n_pool inputs
+ *     header    "CYNFSIZE" version words n_dim n_group n_variant n_pool
  *     dims      input axis group                            of each open dimension
  *     groups    max table                                   its values: the class of each size, 0: the model cannot have it
  *     variants  n_word word n_patch patch class[n_group]    word, patch: where they begin
@@ -38,7 +38,7 @@ typedef struct cynf_sizes {
 } cynf_sizes;
 
 /** What the words of the header are. */
-enum { CYNF_SIZES_VERSION = 2, CYNF_SIZES_WORDS, CYNF_SIZES_DIMS, CYNF_SIZES_GROUPS, CYNF_SIZES_VARIANTS, CYNF_SIZES_POOL, CYNF_SIZES_INPUTS, CYNF_SIZES_HEADER };
+enum { CYNF_SIZES_VERSION = 2, CYNF_SIZES_WORDS, CYNF_SIZES_DIMS, CYNF_SIZES_GROUPS, CYNF_SIZES_VARIANTS, CYNF_SIZES_POOL, CYNF_SIZES_HEADER };
 
 /**
  * What a portable model has as its weights: a graph's flat form, whose *s becomes NULL, or a family's block (64-byte aligned, and alive as long as *s and *g), of which *g is the largest
@@ -69,8 +69,8 @@ cynf_status cynf_sizes_base(cynf_program **out, const cynf_sizes *s, const cynf_
  * Graph and program of these sizes, in the memory of base, which cynf_sizes_base() gave for the same options and which outlives both: its kernels and packed weights
  * are used. Failures: CYNF_EINVAL (see cynf_sizes_graph()), and CYNF_ENOMEM where they need more memory still.
  */
-cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o, char *text,
-    size_t cap);
+cynf_status cynf_sizes_program(cynf_program **out, cynf_graph **g, const cynf_sizes *s, const int32_t *size, const cynf_program *base, const cynf_build_options *o,
+    char *text, size_t cap);
 /** The value of a table for a size. */
 int32_t cynf_sizes_value(const cynf_sizes *s, int32_t table, int32_t v);
 /** The n words of variant number i for sizes v of the groups. */

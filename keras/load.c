@@ -587,7 +587,7 @@ static cynf_status learn_sizes(loader *l, char *message, size_t cap)
 {
     cynf_graph *const largest = l->g;
     l->trial = true;
-    const cynf_status s = cynf_open_sizes(&largest->sizes, l->open, l->n_open, l->model->n_in, lower_sizes, l, message, cap);
+    const cynf_status s = cynf_open_sizes(&largest->sizes, l->open, l->n_open, lower_sizes, l, message, cap);
     l->g = largest;
     return s;
 }

@@ -14,7 +14,6 @@
 #include "kernels/kernel.h"
 
 #define MAX_FORMS 32
-#define ALONE (MAX_FORMS + 1) /* the class of size 1 where it is kept apart */
 #define MAX_VARIANTS 256
 #define MAX_LOWERED 65536     /* graphs */
 #define MAX_PERIOD 256        /* of what is kept of a table */
@@ -23,7 +22,7 @@
 
 typedef struct form {
     uint64_t signature;
-    int32_t n_word, n_const;
+    int32_t n_word;
     int32_t *word; /* of its first sample: the graph's, then the constants' numbers */
 } form;
 
@@ -41,7 +40,7 @@ typedef struct constant {
 
 typedef struct learner {
     const cynf_open_dim *dim;
-    int32_t n_dim, n_group, n_in;
+    int32_t n_dim, n_group;
     int32_t group[CYNF_MAX_OPEN], max[CYNF_MAX_OPEN]; /* of each dimension; of each group */
     cynf_lower_sizes_fn *lower;
     void *ctx;
@@ -53,7 +52,6 @@ typedef struct learner {
     int32_t n_pool, cap_pool;
     size_t state_elems;
     size_t added; /* floats of the pool beyond those of the largest graph */
-    bool joint; /* the failure was that sizes depend on each other */
     int32_t *out; /* the block */
     size_t n_out, cap_out;
     cynf_status status;
@@ -201,7 +199,7 @@ static bool keep(learner *l, sample *s, const cynf_graph *g)
     if (f == MAX_FORMS)
         fail(l, CYNF_EUNSUPPORTED, "its graph has more than %d forms for different sizes", MAX_FORMS);
     if (!known && !l->status) {
-        l->form[l->n_form++] = (form){h, k, n_const, all};
+        l->form[l->n_form++] = (form){h, k, all};
         return true;
     }
     for (int32_t i = 0; i < k && !l->status; i++)
@@ -405,8 +403,8 @@ static void learn_tables(learner *l, variant *v, size_t first_table)
                 if (!s)
                     continue;
                 if (s->form != f) {
-                    l->joint = true;
-                    fail(l, CYNF_EUNSUPPORTED, "what sizes it can have in one dimension depends on those in others (size %d of %d); fix some with the input shape", size, l->max[k]);
+                    fail(l, CYNF_EUNSUPPORTED, "what sizes it can have in one dimension depends on those in others (size %d of %d); fix some with the input shape", size,
+                        l->max[k]);
                     break;
                 }
                 words_of(l, s, word);
@@ -492,16 +490,15 @@ static void look_at_more(learner *l, const variant *v)
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* The class of each size of a group: the form of its graph, from 1 on, while the others are at their maximum; 0: the model cannot have it. Of size 1 there is much
- * that holds only together with others of size 1. */
-static int32_t *classes(learner *l, int32_t k, bool apart)
+/* The class of each size of a group: the form of its graph, from 1 on, while the others are at their maximum; 0: the model cannot have it. */
+static int32_t *classes(learner *l, int32_t k)
 {
     int32_t size[CYNF_MAX_OPEN], *class = calloc((size_t)l->max[k], sizeof *class);
     memcpy(size, l->max, sizeof size);
     for (int32_t v = l->max[k]; memory(l, class) && v >= 1 && !l->status; v--) {
         size[k] = v;
         const sample *s = lowered_groups(l, size);
-        class[v - 1] = !s ? 0 : s->form >= 0 && v == 1 && apart ? ALONE : s->form + 1;
+        class[v - 1] = s ? s->form + 1 : 0;
     }
     return class;
 }
@@ -599,9 +596,8 @@ static void check(learner *l, const cynf_sizes *s, const variant *all)
             for (int32_t k = 0; k < l->n_dim; k++)
                 snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%s%d", k ? ", " : "", t->size[k]);
             name_of(l, v, bad, name, sizeof name);
-            l->joint = true;
-            fail(l, CYNF_EUNSUPPORTED, "%s depends on several open sizes at once in a way that is not supported (seen at %s); fix all but one of them with the input shape",
-                name, sizes);
+            fail(l, CYNF_EUNSUPPORTED, "%s depends on several open sizes at once in a way that is not supported (seen at %s); fix all but one of them with the "
+                "input shape", name, sizes);
         }
     }
 }
@@ -610,7 +606,8 @@ static cynf_sizes *build(learner *l, variant *all, int32_t n_variant, int32_t *c
 {
     const int32_t g = l->n_group;
     int32_t head[CYNF_SIZES_HEADER] = {0};
-    const size_t dims = CYNF_SIZES_HEADER, groups = dims + 3 * (size_t)l->n_dim, variants = groups + 2 * (size_t)g, pool = variants + (size_t)n_variant * (size_t)(4 + g);
+    const size_t dims = CYNF_SIZES_HEADER, groups = dims + 3 * (size_t)l->n_dim, variants = groups + 2 * (size_t)g;
+    const size_t pool = variants + (size_t)n_variant * (size_t)(4 + g);
     const size_t first_table = pool + (size_t)l->n_pool * (3 + CYNF_MAX_DIMS);
     append(l, NULL, first_table);
     memcpy(head, "CYNFSIZE", 8);
@@ -619,7 +616,6 @@ static cynf_sizes *build(learner *l, variant *all, int32_t n_variant, int32_t *c
     head[CYNF_SIZES_GROUPS] = g;
     head[CYNF_SIZES_VARIANTS] = n_variant;
     head[CYNF_SIZES_POOL] = l->n_pool;
-    head[CYNF_SIZES_INPUTS] = l->n_in;
     for (int32_t i = 0; i < l->n_dim && !l->status; i++)
         memcpy(l->out + dims + 3 * i, (const int32_t[]){l->dim[i].input, l->dim[i].axis, l->group[i]}, 3 * sizeof(int32_t));
     for (int32_t k = 0; k < g && !l->status; k++) {
@@ -680,14 +676,14 @@ static cynf_sizes *build(learner *l, variant *all, int32_t n_variant, int32_t *c
     return s;
 }
 
-/* Everything after the groups; where size 1 is not kept apart, it may have to be. */
-static cynf_sizes *learn(learner *l, bool apart)
+/* Everything after the groups. */
+static cynf_sizes *learn(learner *l)
 {
     int32_t *class[CYNF_MAX_OPEN] = {0}, n_variant = 0;
     variant *all = NULL;
     cynf_sizes *s = NULL;
     for (int32_t k = 0; k < l->n_group && !l->status; k++)
-        class[k] = classes(l, k, apart);
+        class[k] = classes(l, k);
     if (!l->status)
         all = find_variants(l, class, &n_variant);
     /* What is not there yet is lowered before the block is begun: all numbers of constants are known then. */
@@ -707,15 +703,12 @@ static cynf_sizes *learn(learner *l, bool apart)
     free(all);
     for (int32_t k = 0; k < l->n_group; k++)
         free(class[k]);
-    free(l->out);
-    l->out = NULL;
-    l->n_out = l->cap_out = 0;
     return s;
 }
 
-cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t n_dim, int32_t n_in, cynf_lower_sizes_fn *lower, void *ctx, char *text, size_t cap)
+cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t n_dim, cynf_lower_sizes_fn *lower, void *ctx, char *text, size_t cap)
 {
-    learner l = {.dim = dim, .n_dim = n_dim, .n_in = n_in, .lower = lower, .ctx = ctx, .text = text, .cap = cap};
+    learner l = {.dim = dim, .n_dim = n_dim, .lower = lower, .ctx = ctx, .text = text, .cap = cap};
     int32_t size[CYNF_MAX_OPEN];
     cynf_sizes *s = NULL;
     if (memory(&l, l.slot = calloc(2 * MAX_LOWERED, sizeof *l.slot))) {
@@ -725,11 +718,7 @@ cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t 
             find_groups(&l);
     }
     if (!l.status)
-        s = learn(&l, false);
-    if (l.status == CYNF_EUNSUPPORTED && l.joint) {
-        l.status = CYNF_OK;
-        s = learn(&l, true);
-    }
+        s = learn(&l);
     if (!l.status)
         *out = s;
     for (int32_t i = 0; i < l.n_form; i++)
@@ -741,5 +730,6 @@ cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t 
     free(l.sample);
     free(l.pool);
     free(l.slot);
+    free(l.out);
     return l.status;
 }

@@ -18,6 +18,6 @@ typedef struct cynf_open_dim {
  * compared, and so is each constant. Dimensions whose sizes must agree are found, too. CYNF_EUNSUPPORTED: the sizes depend on each other in a way that the
  * family cannot express; text names the layer.
  */
-cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t n_dim, int32_t n_in, cynf_lower_sizes_fn *lower, void *ctx, char *text, size_t cap);
+cynf_status cynf_open_sizes(cynf_sizes **out, const cynf_open_dim *dim, int32_t n_dim, cynf_lower_sizes_fn *lower, void *ctx, char *text, size_t cap);
 
 #endif
