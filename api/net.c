@@ -42,7 +42,8 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         static const cynf_net_options defaults;
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
-            .input_shapes = o->input_shapes, .max_shapes = o->max_shapes, .stream = o->stream, .kernels_from = o->kernels_from};
+            .input_shapes = o->input_shapes, .max_shapes = o->max_shapes, .stream = o->stream, .kernels_from = o->kernels_from,
+            .customs = o->customs};
         if (o->max_shapes && *o->max_shapes && o->math != CYNF_MATH_POLY) {
             s = CYNF_EINVAL;
             snprintf(message, message_bytes, "%s: a model with maximum shapes has the polynomials; take math poly, or fix its shapes", path);

@@ -12,6 +12,12 @@ static const char *const isa_flags[CYNF_ISA_COUNT] = {
     [CYNF_ISA_NEON] = CYNF_FLAGS_NEON,
 };
 
+static void custom_objects(cynf_gen *g)
+{
+    for (int32_t i = 0; i < g->n_custom; i++)
+        cynf_text_add(&g->key[CYNF_KEY_OBJECTS], " build/%s_custom%d.o", g->id, i);
+}
+
 static void fixed_lists(cynf_gen *g)
 {
     cynf_text *objects = &g->key[CYNF_KEY_OBJECTS], *rules = &g->key[CYNF_KEY_RULES];
@@ -21,6 +27,7 @@ static void fixed_lists(cynf_gen *g)
         cynf_text_add(objects, " build/%s_layers%d.o", g->id, i);
         cynf_text_add(rules, "build/%s_layers%d.o: ISA_FLAGS = %s -Isrc/arch/%s\n", g->id, i, isa_flags[g->unit_isa[i]], isa);
     }
+    custom_objects(g);
     cynf_text_add(objects, "\n");
 }
 
@@ -32,6 +39,7 @@ static void portable_lists(cynf_gen *g)
         "ISAS_x86_64 = sse41 avx2 avx512\nISAS_aarch64 = neon\nISAS = scalar $(ISAS_$(TARGET))\n");
     cynf_text isa_sources[CYNF_ISA_COUNT] = {0};
     cynf_text_add(objects, "OBJECTS = build/%s.o build/%s_weights.o", g->id, g->id);
+    custom_objects(g);
     size_t at = 0;
     for (const char *path; (path = cynf_sources_next(g, ".c", &at));) {
         int isa = 0;

@@ -1,20 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Embeds every source that a generated model may need, and the templates, in one assembly file: a sorted table of path, start, end.
+"""Embeds files in one assembly file, as a sorted table TABLE of path, start, end: every source that a generated model may need, and the templates.
 
-usage: embed.py ROOT OUT.S DEPFILE
-Folders are listed here rather than in meson.build, so that a new kernel needs no line there; the depfile names the folders too. A model needs no
-library, and chooses for its own machine alone: what SLEEF is called by and what describes other machines' kernels stay out.
+usage: embed.py ROOT OUT.S DEPFILE TABLE FILE_OR_FOLDER...
+What is new in a folder needs no line in meson.build; the depfile names the folders too. A model needs no library, and chooses for its own machine alone:
+what SLEEF is called by and what describes other machines' kernels stay out.
 """
 import os
 import sys
 
-FOLDERS = ['include/cynf', 'kernels', 'arch', 'graph', 'runtime', 'codegen/templates']
 
-
-def main(root, out, depfile):
-    paths, folders = ['LICENSE'], []
-    for top in FOLDERS:
+def main(root, out, depfile, table, *tops):
+    paths, folders = [p for p in tops if os.path.isfile(os.path.join(root, p))], []
+    for top in tops:
         for folder, _, names in os.walk(os.path.join(root, top)):
             folders.append(folder)
             here = os.path.relpath(folder, root)
@@ -26,7 +24,7 @@ def main(root, out, depfile):
     text = ['/* Made by codegen/embed.py. */', '.section .rodata']
     for i, p in enumerate(paths):
         text += [f'name{i}: .asciz "{p}"', f'start{i}: .incbin "{os.path.join(root, p)}"', f'end{i}: .byte 0']
-    text += ['.section .data.rel.ro,"aw"', '.balign 8', '.globl cynf_embedded', '.hidden cynf_embedded', 'cynf_embedded:']
+    text += ['.section .data.rel.ro,"aw"', '.balign 8', '.globl ' + table, '.hidden ' + table, table + ':']
     text += [f'.quad name{i}, start{i}, end{i}' for i in range(len(paths))]
     text += ['.quad 0, 0, 0', '.section .note.GNU-stack,"",%progbits', '']
     with open(out, 'w') as f:

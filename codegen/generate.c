@@ -95,6 +95,7 @@ static void write_all(cynf_gen *g)
     const bool fixed = g->o->mode == CYNF_GEN_FIXED;
     tell(g, 0, "describing the model");
     cynf_gen_describe(g);
+    cynf_gen_customs(g);
     if (fixed) {
         cynf_gen_layers(g);
         cynf_sources_need(g, "arch/has_isa.h");

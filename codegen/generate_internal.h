@@ -28,7 +28,7 @@ typedef enum cynf_gen_key { /* KEY stands as @KEY@ in the templates */
     X(ID) X(UPPER) X(VERSION) X(COMMAND) X(SUMMARY) X(HASHES) X(MODE) X(ABI) X(PORTS) X(CONSTANTS) X(ISA) X(LAYERS) X(INFO) X(TABLE) X(DECLARE) X(OBJECTS) \
     X(RULES) X(OPTIMISATION) X(PYTHON_PORTS) X(SELFTEST_PORTS) X(DATA) X(SYMBOL) X(ISA_ENUM) X(STATE_WALK) X(STATE_DECLARE) \
     X(STATE_FUNCTIONS) X(STATE_CDEF) X(STATE_METHODS) X(RESIZE_DECLARE) X(RESIZE_FUNCTIONS) X(RESIZE_CDEF) \
-    X(RESIZE_CALL) X(RESIZE_METHODS)
+    X(RESIZE_CALL) X(RESIZE_METHODS) X(CUSTOM_SET) X(CUSTOM_USE)
 #define X(key) CYNF_KEY_##key,
     CYNF_GEN_KEYS(X)
 #undef X
@@ -45,8 +45,8 @@ typedef struct cynf_gen {
     char *folder;                 /* the temporary one */
     bool *source;                 /* per embedded file: to be written */
     cynf_text key[CYNF_KEY_COUNT];
-    cynf_isa unit_isa[CYNF_GEN_MAX_UNITS]; /* of ID_layers<i>.c */
-    int32_t n_unit;
+    cynf_isa unit_isa[CYNF_GEN_MAX_UNITS];
+    int32_t n_unit, n_custom;     /**< of ID_layers<i>.c, ID_custom<i>.c */
     cynf_status status;           /* sticky */
     char *text;
     size_t cap;
@@ -90,6 +90,8 @@ void cynf_template_write(cynf_gen *g, const char *name, const char *path);
 void cynf_gen_describe(cynf_gen *g);
 /** ID_layers*.c, and the keys of the table in ID.c. */
 void cynf_gen_layers(cynf_gen *g);
+/** ID_custom*.c: the files of custom layers, each with a function ID_custom_<call> for each of its calls. */
+void cynf_gen_customs(cynf_gen *g);
 /** ID_selftest.bin and its keys. */
 void cynf_gen_selftest(cynf_gen *g);
 /** Makefile's keys: objects and their flags. */

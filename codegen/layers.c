@@ -54,7 +54,7 @@ static void add_geometry(cynf_text *t, const cynf_problem *p)
 
 static bool same(const cynf_step *a, const cynf_step *b)
 {
-    return a->kernel == b->kernel && !memcmp(&a->problem.u, &b->problem.u, cynf_geometry_bytes(a->problem.op));
+    return a->kernel == b->kernel && a->custom == b->custom && !memcmp(&a->problem.u, &b->problem.u, cynf_geometry_bytes(a->problem.op));
 }
 
 /* The first step with the same kernel and geometry: equal layers share a function. */
@@ -132,7 +132,8 @@ static void add_call(cynf_gen *g, int32_t i)
 {
     cynf_text *t = &g->key[CYNF_KEY_TABLE];
     const cynf_call *c = &g->walk->call[i];
-    cynf_text_add(t, "    {.run = %s_layer_%d, .in = {", g->id, first_alike(g->p, i));
+    const cynf_step *s = &g->p->step[i];
+    cynf_text_add(t, "    {.run = %s_%s_%d, .in = {", g->id, s->custom ? "custom" : "layer", s->custom ? g->p->graph->node[s->node].kind : first_alike(g->p, i));
     for (int32_t j = 0; j < c->n_in; j++) {
         cynf_text_add(t, "%s", j ? ", " : "");
         add_ref(t, &c->in[j]);
@@ -179,7 +180,7 @@ void cynf_gen_layers(cynf_gen *g)
     for (int isa = 0; isa < CYNF_ISA_COUNT; isa++) {
         int32_t n = 0;
         for (int32_t i = 0; i < p->n_step; i++) {
-            if ((int)p->step[i].kernel->isa != isa || first_alike(p, i) != i)
+            if ((int)p->step[i].kernel->isa != isa || p->step[i].custom || first_alike(p, i) != i)
                 continue;
             cynf_text_add(&g->key[CYNF_KEY_DECLARE], "cynf_run_fn %s_layer_%d;\n", g->id, i);
             step[n++] = i;

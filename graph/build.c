@@ -532,3 +532,35 @@ cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence
         out = (cynf_shape){3, {xs->d[0], xs->d[1], h}};
     return g->status ? CYNF_NO_TENSOR : cynf_g_node(g, &n, &out);
 }
+
+/* The tensors as one: the operand itself, or all elements one after the other. */
+static cynf_tensor_id joined(cynf_graph *g, const cynf_tensor_id *x, int32_t n)
+{
+    cynf_tensor_id flat[CYNF_MAX_NODE_INPUTS];
+    for (int32_t i = 0; i < n && n > 1; i++)
+        flat[i] = cynf_g_reshape(g, x[i], &(cynf_shape){1, {-1}});
+    return n > 1 ? cynf_g_concat(g, flat, n, 0) : x[0];
+}
+
+void cynf_g_custom(cynf_graph *g, int32_t call, const cynf_tensor_id *x, int32_t n_x, cynf_tensor_id weights, size_t workspace_bytes, const cynf_shape *out, int32_t n_out,
+    cynf_tensor_id *y)
+{
+    int64_t total = 0;
+    for (int32_t i = 0; i < n_out; i++)
+        total += (int64_t)cynf_shape_elems(&out[i]);
+    if (total > CYNF_MAX_TENSOR_ELEMS || workspace_bytes > CYNF_MAX_TENSOR_ELEMS) {
+        cynf_graph_fail(g, CYNF_EFORMAT, "its outputs or its workspace are too large");
+        return;
+    }
+    cynf_node n = {.op = CYNF_N_CUSTOM, .kind = call, .mult = (int32_t)CYNF_CEIL_DIV(workspace_bytes, 64)};
+    n.in[n.n_in++] = joined(g, x, n_x);
+    if (weights >= 0)
+        n.in[n.n_in++] = weights;
+    const cynf_tensor_id all = g->status ? CYNF_NO_TENSOR : cynf_g_node(g, &n, n_out > 1 ? &(cynf_shape){1, {(int32_t)total}} : &out[0]);
+    int32_t begin = 0;
+    for (int32_t i = 0; i < n_out; i++) {
+        const int32_t elems = (int32_t)cynf_shape_elems(&out[i]);
+        y[i] = n_out > 1 ? cynf_g_reshape(g, cynf_g_slice(g, all, &begin, &elems, NULL), &out[i]) : all;
+        begin += elems;
+    }
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/custom.h"
 #include "graph/graph_internal.h"
 #include "graph/sizes.h"
 
@@ -39,6 +40,8 @@ void cynf_graph_free(cynf_graph **pg)
     for (int32_t i = 0; i < g->n_state; i++)
         free(g->state[i].name);
     cynf_sizes_free(&g->sizes);
+    if (g->custom && g->custom->release)
+        g->custom->release(g->custom);
     free(g->state);
     free(g->t);
     free(g->node);

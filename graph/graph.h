@@ -50,6 +50,7 @@ typedef enum cynf_node_op {
     CYNF_N_LOOKUP,    /**< x [...] of whole numbers, table [rows,len]: [..., len] */
     CYNF_N_HASH,      /**< x [..., inputs] of whole numbers: [...]; kind, bins in mult, key in perm */
     CYNF_N_RNN,       /**< x [n,t,gates*h], u [h,gates*h], bias [h] of GRU_AFTER, state [n,h or 2h] if it has one, mask [n,t] if it has one */
+    CYNF_N_CUSTOM,    /**< x: all inputs, one after the other; all weights likewise if it has some; kind: number of the call, mult: workspace in 64 bytes */
     CYNF_N_COUNT
 } cynf_node_op;
 
@@ -109,6 +110,7 @@ typedef struct cynf_graph {
     int32_t n_in, n_out;
     cynf_state *state;
     int32_t n_state;
+    struct cynf_custom_set *custom; /**< calls of functions from outside the library; released with the graph; NULL: none */
     char *name;              /**< the model's */
     int32_t batch;
     cynf_math math;          /**< CYNF_MATH_SLEEF: cynf_graph_optimise() leaves exp, tanh ... out of epilogues, as SLEEF's kernels are element-wise */
@@ -192,6 +194,13 @@ typedef struct cynf_recurrence {
 } cynf_recurrence;
 /** [n,t,h] with SEQUENCES, else [n,h]; with STATES [n, (t or 1)*h + h, of LSTM + 2h]: the outputs and behind them the final h (and c). */
 cynf_tensor_id cynf_g_rnn(cynf_graph *g, cynf_tensor_id x, const cynf_recurrence *r);
+
+/**
+ * Outputs of shapes out into y: what call number `call` computes from x (n_x tensors) and a constant of all its weights, or CYNF_NO_TENSOR.
+ * Sizes in out are positive, and each has at most CYNF_MAX_TENSOR_ELEMS elements.
+ */
+void cynf_g_custom(cynf_graph *g, int32_t call, const cynf_tensor_id *x, int32_t n_x, cynf_tensor_id weights, size_t workspace_bytes, const cynf_shape *out, int32_t n_out,
+    cynf_tensor_id *y);
 
 /* ---- passes -------------------------------------------------------------------------------------------------------------- */
 

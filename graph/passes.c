@@ -534,6 +534,8 @@ static bool fold_transpose(cynf_graph *g, int j)
 static bool fold_constant(cynf_graph *g, int j)
 {
     cynf_node *n = &g->node[j];
+    if (n->op == CYNF_N_CUSTOM)
+        return false; /* its function belongs to the whole graph */
     for (int i = 0; i < n->n_in; i++)
         if (!g->t[n->in[i]].data)
             return false;

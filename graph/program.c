@@ -229,6 +229,7 @@ static bool allows_view(const cynf_builder *b, cynf_tensor_id t)
         case CYNF_N_RESAMPLE:
         case CYNF_N_LOOKUP:
         case CYNF_N_HASH:
+        case CYNF_N_CUSTOM:
         case CYNF_N_SOFTMAX: return false;
         case CYNF_N_GEMM:
         case CYNF_N_FC:
@@ -440,6 +441,7 @@ cynf_op cynf_node_operation(cynf_node_op op)
     case CYNF_N_LOOKUP: return CYNF_OP_LOOKUP;
     case CYNF_N_HASH: return CYNF_OP_HASH;
     case CYNF_N_RNN: return CYNF_OP_RNN;
+    case CYNF_N_CUSTOM: return CYNF_OP_COUNT;
     case CYNF_N_TRANSPOSE:
     case CYNF_N_RESHAPE:
     case CYNF_N_SLICE:

@@ -23,6 +23,7 @@ typedef struct cynf_ref {
 typedef struct cynf_step {
     const cynf_kernel *kernel;
     cynf_problem problem;
+    const struct cynf_custom_call *custom; /**< NULL, or what cynf_custom_kernel has as its geometry in place of problem.u; then problem.op is CYNF_OP_COUNT */
     int32_t node;             /**< node of the graph that it comes from, for names; -1: none */
     const char *name;         /**< Keras layer; owned by the graph */
     int32_t n_in;
@@ -82,7 +83,7 @@ typedef struct cynf_program {
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
 void cynf_program_free(cynf_program **p);
-/** What the steps of a node call, where it is not fused. */
+/** What the steps of a node call, where it is not fused; CYNF_OP_COUNT: no operation of the library, but a function from outside. */
 cynf_op cynf_node_operation(cynf_node_op op);
 /** The operations, 1 << cynf_op each, that programs of g may call, whatever the machine, the layouts and the fusions. */
 cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/custom.h"
 #include "graph/program_internal.h"
 
 #define ALIGN_BYTES 64
@@ -147,36 +148,45 @@ static cynf_ref ref(cynf_builder *b, cynf_tensor_id t)
     return (cynf_ref){CYNF_IN_CONST, 0, b->loc[t].offset};
 }
 
-static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
+/* Room for one more step, which counts when p->n_step does; NULL after an error. */
+static cynf_step *new_step(cynf_builder *b, int32_t node, int n_in, const cynf_ref *in, cynf_ref out)
 {
     cynf_program *p = b->p;
     if (b->status)
-        return;
-    const char *why, *name = node >= 0 ? b->g->node[node].name : NULL;
-    const char *klass = node >= 0 ? b->g->node[node].klass : NULL;
-    if (!cynf_geometry_valid(problem->op, &problem->u, &why)) {
-        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): %s", name ? name : "?", klass ? klass : "?", why);
-        return;
-    }
+        return NULL;
     if (p->n_step == b->cap_step) {
         const int32_t cap = b->cap_step ? 2 * b->cap_step : 64;
         cynf_step *q = realloc(p->step, (size_t)cap * sizeof *q);
         if (!q) {
             cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
-            return;
+            return NULL;
         }
         p->step = q;
         b->cap_step = cap;
     }
     cynf_step *s = &p->step[p->n_step];
     memset(s, 0, sizeof *s);
-    s->problem = *problem;
-    cynf_geometry_simplify(problem->op, &s->problem.u);
     s->node = node;
-    s->name = name;
+    s->name = node >= 0 ? b->g->node[node].name : NULL;
     s->n_in = n_in;
     memcpy(s->in, in, (size_t)n_in * sizeof *in);
     s->out = out;
+    return s;
+}
+
+static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
+{
+    cynf_program *p = b->p;
+    cynf_step *s = new_step(b, node, n_in, in, out);
+    if (!s)
+        return;
+    const char *why, *name = s->name, *klass = node >= 0 ? b->g->node[node].klass : NULL;
+    if (!cynf_geometry_valid(problem->op, &problem->u, &why)) {
+        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): %s", name ? name : "?", klass ? klass : "?", why);
+        return;
+    }
+    s->problem = *problem;
+    cynf_geometry_simplify(problem->op, &s->problem.u);
     if (raw)
         s->raw = *raw;
     if (!(s->kernel = choose(b, s, node))) {
@@ -622,6 +632,29 @@ static void rnn_step(cynf_builder *b, int j)
     emit(b, j, &p, n_in, in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .bias = after ? b->g->t[n->in[2]].data : NULL});
 }
 
+static void custom_step(cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_custom_set *set = b->g->custom;
+    const bool weights = n->n_in > 1;
+    if (!set || (uint32_t)n->kind >= (uint32_t)set->n_call || n->mult < 0) {
+        cynf_build_fail(b, CYNF_EFORMAT, "layer \"%s\" (%s): the graph lacks its function", n->name ? n->name : "?", n->klass ? n->klass : "?");
+        return;
+    }
+    cynf_ref in[2] = {ref(b, n->in[0])};
+    if (weights)
+        in[1] = ref(b, n->in[1]);
+    cynf_step *s = new_step(b, j, 1 + weights, in, ref(b, n->out));
+    if (!s)
+        return;
+    s->kernel = &cynf_custom_kernel;
+    s->problem.op = CYNF_OP_COUNT;
+    s->custom = &set->call[n->kind];
+    s->packed_offset = s->workspace_offset = -1;
+    s->workspace_bytes = 64 * (int64_t)n->mult;
+    b->p->n_step++;
+}
+
 static void node_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
@@ -664,6 +697,7 @@ static void node_step(cynf_builder *b, int j)
     case CYNF_N_LOOKUP: lookup_step(b, j); break;
     case CYNF_N_HASH: hash_step(b, j); break;
     case CYNF_N_RNN: rnn_step(b, j); break;
+    case CYNF_N_CUSTOM: custom_step(b, j); break;
     case CYNF_N_COUNT: break;
     }
 }

@@ -409,6 +409,7 @@ static void node(streamer *s)
         else
             emit(s, n, *x);
         return;
+    case CYNF_N_CUSTOM: refuse(s, "its function in C takes the whole sequence"); return;
     case CYNF_N_COUNT: return;
     }
 }

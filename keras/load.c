@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "keras/config.h"
+#include "keras/custom.h"
 #include "keras/layers/layer.h"
 #include "keras/open_sizes.h"
 #include "keras/yaml_config.h"
@@ -24,6 +25,7 @@ typedef struct loader {
     cJSON *json;
     cynf_keras_model *model;
     cynf_weight_map *weights;
+    cynf_customs *customs; /* from o->customs, or NULL */
     cynf_graph *g;
     cynf_lower proto;      /* what all layers share */
     cynf_shape *named;     /* of each input, from o->input_shapes; rank 0: none */
@@ -220,7 +222,7 @@ static void check_weights(cynf_lower *c)
 static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *call)
 {
     cynf_graph *g = c->g;
-    c->klass = cynf_layer_find(klass);
+    c->klass = cynf_layer_choose(c, klass, c->json);
     if (!c->klass) {
         cynf_layer_refuse(c, klass, c->json);
         return false;
@@ -556,11 +558,15 @@ static cynf_status lower(loader *l)
     if (l->batch && l->named_batch && l->batch != l->named_batch)
         cynf_graph_fail(l->g, CYNF_EINVAL, "an input shape was given with a batch of %d; the file fixes %d, on which its layers depend", l->named_batch, l->batch);
     l->g->batch_mixed = l->batch > 0;
-    l->proto = (cynf_lower){.g = l->g, .file = l->weights, .turned = l->turned, .model = wrapped_model, .loader = l};
+    cynf_customs_restart(l->customs);
+    l->proto = (cynf_lower){.g = l->g, .customs = l->customs, .file = l->weights, .turned = l->turned, .model = wrapped_model, .loader = l};
     l->calls = 0;
     l->status = CYNF_OK;
     keras_version(&l->proto, l->file, l->json);
     lower_top(l, l->model);
+    const char *unused = cynf_customs_unused(l->customs);
+    if (unused)
+        cynf_graph_fail(l->g, CYNF_EINVAL, "custom \"%s\": the model has no layer of this class, nor a Lambda of this name", unused);
     return l->g->status;
 }
 
@@ -601,6 +607,8 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     cynf_status s = l.g ? read_parts(&l, path, message, sizeof message, text, cap) : CYNF_ENOMEM;
     if (!s && !(l.named = calloc((size_t)l.model->n_in + 1, sizeof *l.named)))
         s = CYNF_ENOMEM;
+    if (!s && l.o->customs && *l.o->customs)
+        s = cynf_customs_open(&l.customs, l.o->customs, message, sizeof message);
     for (const char *const *t = l.o->input_shapes; !s && t && *t; t++)
         s = named_shape(&l, *t, false, message, sizeof message) ? CYNF_OK : CYNF_EINVAL;
     for (const char *const *t = l.o->max_shapes; !s && t && *t; t++)
@@ -608,6 +616,10 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
     if (!s && l.n_open && l.o->stream) {
         snprintf(message, sizeof message, "a stream takes so many steps a run; it has no maximum shape");
         s = CYNF_EINVAL;
+    }
+    if (!s && l.n_open && l.customs) {
+        snprintf(message, sizeof message, "a custom layer in C has fixed shapes; give input shapes, not maximum shapes");
+        s = CYNF_EUNSUPPORTED;
     }
     if (!s) {
         /* A batch that the file fixes matters only where layers mix its samples, or hold its size. */
@@ -638,6 +650,9 @@ cynf_status cynf_keras_load(cynf_graph **out, const char *path, const cynf_load_
         cynf_graph_free(&l.g);
     else
         *out = l.g;
+    if (!s && l.customs)
+        l.g->custom = cynf_customs_give(&l.customs);
+    cynf_customs_free(&l.customs);
     cynf_weights_free(&l.weights);
     cynf_keras_config_free(&l.model);
     cynf_file_free(&l.file);

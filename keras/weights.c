@@ -9,7 +9,7 @@
 #include "keras/weights.h"
 
 /** Paths of .keras are made of class names; those of .h5 of the users' layer names, of which a real one has a thousand letters. */
-enum { MAX_DEPTH = 32, PATH_CAP = 1024, GROUP_CAP = 8192, MAX_CLASSES = 200 };
+enum { MAX_DEPTH = 32, PATH_CAP = 1024, GROUP_CAP = 8192, MAX_CLASSES = 200, MAX_CLAIMS = 1 << 22 };
 
 /** A layer on the way: names are there from the start, datasets when its outermost layer is matched. */
 typedef struct entry {
@@ -146,6 +146,14 @@ static bool push(cynf_weight_map *w, char ***names, int32_t *n, const char *name
     return true;
 }
 
+/** The last part of a name of an .h5 file, as the next weight of e. */
+static void push_last(cynf_weight_map *w, entry *e, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    name = slash ? slash + 1 : name;
+    push(w, &e->w.name, &e->w.n, name, strcspn(name, ":"));
+}
+
 /** The names of a layer's weights into e, by its class's line in the table. */
 static void name_weights(cynf_weight_map *w, entry *e, const class_names *class, const cJSON *config, bool frozen)
 {
@@ -197,8 +205,14 @@ static void snake_case(char *to, size_t cap, const char *class, bool digits)
     to[k] = 0;
 }
 
-/** Whether the file has a dataset below that path. */
-static bool is_there(const cynf_file *f, const char *path)
+static bool is_below(const cynf_dataset *d, const char *path)
+{
+    const size_t n = strlen(path);
+    return !strncmp(d->path, path, n) && d->path[n] == '/';
+}
+
+/** The first dataset below that path; f->n_dataset, or one that is not below it: there is none. */
+static int32_t first_below(const cynf_file *f, const char *path)
 {
     const size_t n = strlen(path);
     int32_t low = 0, high = f->n_dataset;
@@ -210,7 +224,14 @@ static bool is_there(const cynf_file *f, const char *path)
         else
             high = mid;
     }
-    return low < f->n_dataset && !strncmp(f->dataset[low].path, path, n) && f->dataset[low].path[n] == '/';
+    return low;
+}
+
+/** Whether the file has a dataset below that path. */
+static bool is_there(const cynf_file *f, const char *path)
+{
+    const int32_t i = first_below(f, path);
+    return i < f->n_dataset && is_below(&f->dataset[i], path);
 }
 
 /** The path of the same-th layer of a class in a list. */
@@ -306,13 +327,44 @@ static bool give(cynf_weight_map *w, entry *e, int32_t i, const cynf_dataset *d,
     return d && !d->note;
 }
 
+/** Of a class that is not in the table, as many as there are: its own, then those of layers inside it. */
+static void find_below(cynf_weight_map *w, entry *e)
+{
+    const size_t skip = strlen(e->w.where) + 1;
+    const int32_t first = first_below(w->f, e->w.where);
+    int32_t end = first;
+    char vars[PATH_CAP + 8], path[PATH_CAP + 32];
+    while (end < w->f->n_dataset && is_below(&w->f->dataset[end], e->w.where))
+        end++;
+    if (!(e->w.data = calloc((size_t)(end - first) + 1, sizeof *e->w.data))) {
+        w->no_memory = true;
+        return;
+    }
+    snprintf(vars, sizeof vars, "%s/vars", e->w.where);
+    for (int own = 1; own >= 0; own--)
+        for (int32_t i = first; i < end; i++) {
+            const cynf_dataset *d = &w->f->dataset[i];
+            if (is_below(d, vars) != own)
+                continue;
+            if (own) { /* by number, not by text */
+                snprintf(path, sizeof path, "%s/%d", vars, e->w.n);
+                d = cynf_file_dataset(w->f, path);
+            }
+            if (d)
+                e->w.data[e->w.n] = d;
+            if (!d || !push(w, &e->w.name, &e->w.n, d->path + skip, SIZE_MAX))
+                return;
+        }
+}
+
 static void find_by_path(cynf_weight_map *w, entry *e)
 {
     char path[2 * PATH_CAP];
     int32_t at = 0;
-    if (!e->known)                                    /* as many as there are */
-        for (int32_t i = 0; snprintf(path, sizeof path, "%s/vars/%d", e->w.where, i), cynf_file_dataset(w->f, path); i++)
-            push(w, &e->w.name, &e->w.n, strrchr(path, '/') + 1, 12);
+    if (!e->known) {
+        find_below(w, e);
+        return;
+    }
     if (!(e->w.data = calloc((size_t)e->w.n + 1, sizeof *e->w.data)))
         w->no_memory = true;
     for (int32_t i = 0; i < e->w.n && !w->no_memory; i++) {
@@ -332,7 +384,7 @@ static void find_by_path(cynf_weight_map *w, entry *e)
             return;
     }
     snprintf(path, sizeof path, "%s/vars/%d", e->w.where, at + 1);
-    if (e->known && e->w.n && !strchr(e->w.name[0], '/') && cynf_file_dataset(w->f, path))
+    if (e->w.n && !strchr(e->w.name[0], '/') && cynf_file_dataset(w->f, path))
         problem(w, e, "the file has more weights at %s/vars than the %d expected", e->w.where, e->w.n);
 }
 
@@ -349,6 +401,37 @@ static const char *join(char text[512], const cynf_name_list *list, const entry 
     return text;
 }
 
+/** Whether one of the names between the slashes of path is that one. */
+static bool has_part(const char *path, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
+        if (n && !strncmp(at, name, n) && at[n] == '/')
+            return true;
+    return false;
+}
+
+/**
+ * Layers that are not in the table take the weights that are named by them, for want of anything better: owner of each item of the list, from 1 on. Returns how
+ * many they are.
+ */
+static int32_t claim(cynf_weight_map *w, entry *e, int32_t n, const cynf_name_list *list, int32_t *owner)
+{
+    int32_t claimed = 0;
+    for (int32_t i = 0; i < n && (int64_t)n * list->n < MAX_CLAIMS; i++) {
+        const cJSON *c = config_of(e[i].w.layer);
+        if (e[i].known || item(c, "layer") || item(c, "cell") || item(c, "cells"))
+            continue;
+        for (int32_t k = 0; k < list->n; k++)
+            if (!owner[k] && has_part(list->item[k], name_of(e[i].w.layer))) {
+                owner[k] = i + 1;
+                push_last(w, &e[i], list->item[k]);
+                claimed++;
+            }
+    }
+    return claimed;
+}
+
 /** The entries first .. first + n - 1 are one outermost layer, whose group lists its weights. */
 static void find_in_group(cynf_weight_map *w, int32_t first, int32_t n, const char *layer)
 {
@@ -356,23 +439,28 @@ static void find_in_group(cynf_weight_map *w, int32_t first, int32_t n, const ch
     snprintf(group, sizeof group, "%s%s", w->prefix, layer);
     const cynf_name_list *list = cynf_file_list(w->f, group, "weight_names");
     entry *e = w->e + first;
-    int32_t total = 0, early = 0;
+    int32_t total = 0, early = 0, *owner = calloc((size_t)(list ? list->n : 0) + 1, sizeof *owner);
+    if (!owner)
+        w->no_memory = true;
     for (int32_t i = 0; i < n; i++) {
         free(e[i].w.where);
         if (!(e[i].w.where = strdup(group)))
             w->no_memory = true;
         if (!e[i].known && n == 1)
-            for (int32_t k = 0; list && k < list->n; k++) {
-                const char *slash = strrchr(list->item[k], '/'), *name = slash ? slash + 1 : list->item[k];
-                push(w, &e[i].w.name, &e[i].w.n, name, strcspn(name, ":"));
-            }
-        if (!(e[i].w.data = calloc((size_t)e[i].w.n + 1, sizeof *e[i].w.data)))
-            w->no_memory = true;
+            for (int32_t k = 0; list && k < list->n; k++)
+                push_last(w, &e[i], list->item[k]);
         total += e[i].w.n;
         early += e[i].early;
     }
-    if (w->no_memory || (!total && !list))
+    if (list && list->n > total && !w->no_memory)
+        total += claim(w, e, n, list, owner);
+    for (int32_t i = 0; i < n; i++)
+        if (!(e[i].w.data = calloc((size_t)e[i].w.n + 1, sizeof *e[i].w.data)))
+            w->no_memory = true;
+    if (w->no_memory || (!total && !list)) {
+        free(owner);
         return;
+    }
     if (!list || list->n != total) {
         if (list)
             join(have, list, NULL, 0), join(want, NULL, e, n);
@@ -381,15 +469,22 @@ static void find_in_group(cynf_weight_map *w, int32_t first, int32_t n, const ch
                 problem(w, e + i, "its weights are missing or of another model: the file has no group %s with weight_names", group);
             else
                 problem(w, e + i, "group %s lists %d weights (%s), expected %d (%s)", group, list->n, have, total, want);
+        free(owner);
         return;
     }
-    int32_t next_early = 0, next_late = early;
+    int32_t next_early = 0, next_late = 0;
+    for (int32_t k = 0; k < early; next_late++)
+        k += !owner[next_late];
     for (int32_t i = 0; i < n; i++)
-        for (int32_t k = 0; k < e[i].w.n; k++) {
-            const char *name = list->item[k < e[i].early ? next_early++ : next_late++];
+        for (int32_t k = 0, claimed = 0; k < e[i].w.n; k++) {
+            int32_t *next = e[i].known || n == 1 ? k < e[i].early ? &next_early : &next_late : &claimed;
+            while (owner[*next] != (next == &claimed ? i + 1 : 0))
+                ++*next;
+            const char *name = list->item[(*next)++];
             snprintf(path, sizeof path, "%s/%s", group, name);
             give(w, e + i, k, cynf_file_dataset(w->f, path), path);
         }
+    free(owner);
 }
 
 typedef struct outer { const char *name; int32_t first, n; bool weighty; } outer;

@@ -53,7 +53,7 @@ static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rn
 static const struct {
     size_t bytes;
     const cynf_field *fields;
-} geometries[CYNF_OP_COUNT] = {
+} geometries[CYNF_OP_COUNT + 1] = { /* the last one, of functions from outside the library, has none */
 #define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = {sizeof(cynf_##op), op##_fields},
 #include "kernels/ops.inc"
 #undef CYNF_OPERATION

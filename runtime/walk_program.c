@@ -32,7 +32,7 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
     for (int32_t i = 0; i < p->n_step; i++) {
         const cynf_step *s = &p->step[i];
         cynf_call *c = &block->call[i];
-        *c = (cynf_call){.run = s->kernel->run, .geometry = &s->problem.u, .out = s->out, .n_in = s->n_in,
+        *c = (cynf_call){.run = s->kernel->run, .geometry = s->custom ? (const void *)s->custom : &s->problem.u, .out = s->out, .n_in = s->n_in,
             .stages = cynf_kernel_stages(s->kernel, &s->problem.u), .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset,
             .serial = cynf_kernel_cost(s->kernel, &s->problem.u, NULL) < CYNF_SERIAL_SECONDS};
         for (int32_t j = 0; j < s->n_in; j++)

@@ -28,6 +28,7 @@ static const struct argp_option options[] = {
     TOOL_MAX_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
+    TOOL_CUSTOM_OPTION,
     {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
     {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
     {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
@@ -39,7 +40,7 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_SHAPES], *max_shapes[TOOL_MAX_SHAPES];
+    const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_LIST], *max_shapes[TOOL_MAX_LIST], *customs[TOOL_MAX_LIST];
     int32_t threads;
     bool foreign; /* isa is another machine's */
     cynf_load_options load;
@@ -52,8 +53,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
-    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); break;
-    case TOOL_MAX_SHAPE: tool_input_shape(state, "--max-shape", a->max_shapes, arg); break;
+    case 's': tool_collect(state, "--input-shape", a->shapes, arg); break;
+    case TOOL_MAX_SHAPE: tool_collect(state, "--max-shape", a->max_shapes, arg); break;
+    case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'p': a->plan = arg; break;
@@ -163,6 +165,7 @@ int main(int argc, char **argv)
     a.gen.command = command;
     a.load.input_shapes = a.shapes;
     a.load.max_shapes = a.max_shapes;
+    a.load.customs = a.customs;
     const unsigned isas = a.isa ? allow_isa(a.isa, &a.foreign) : 0;
 
     work w = {.nodes = 1};

@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     TOOL_INPUT_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
+    TOOL_CUSTOM_OPTION,
     {"threads", 't', "N", 0, "threads that the arena is planned for (default 1)", 0},
     {"json", 'j', NULL, 0, "print JSON", 0},
     {"graph", 'g', "OUT", 0, "draw the network before and after the passes: .svg, .png, .pdf (these by Graphviz) or .dot", 0},
@@ -27,7 +28,7 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *shapes[TOOL_MAX_SHAPES];
+    const char *model, *shapes[TOOL_MAX_LIST], *customs[TOOL_MAX_LIST];
     cynf_load_options load;
     int threads;
     bool json;
@@ -45,7 +46,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->model = arg;
         return 0;
     case 'w': a->load.weights = arg; return 0;
-    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); return 0;
+    case 's': tool_collect(state, "--input-shape", a->shapes, arg); return 0;
+    case 'c': tool_collect(state, "--custom", a->customs, arg); return 0;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; return 0;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; return 0;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 65536); return 0;
@@ -165,6 +167,7 @@ int main(int argc, char **argv)
 
     cJSON *r = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(r, "layers");
     a.load.input_shapes = a.shapes;
+    a.load.customs = a.customs;
     a.load.layer = add_layer;
     a.load.layer_ctx = layers;
     cynf_graph *g = NULL;

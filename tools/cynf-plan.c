@@ -23,12 +23,13 @@ static const struct argp_option options[] = {
     TOOL_INPUT_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
+    TOOL_CUSTOM_OPTION,
     {"threads", 't', "N", 0, "race: threads of a run (default 1)", 0},
     {0},
 };
 
 typedef struct arguments {
-    const char *command, *out, *model, *shapes[TOOL_MAX_SHAPES];
+    const char *command, *out, *model, *shapes[TOOL_MAX_LIST], *customs[TOOL_MAX_LIST];
     int32_t threads;
     cynf_load_options load;
     char **file;
@@ -47,7 +48,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o': a->out = arg; break;
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
-    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); break;
+    case 's': tool_collect(state, "--input-shape", a->shapes, arg); break;
+    case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
@@ -144,6 +146,7 @@ int main(int argc, char **argv)
         tool_fail(TOOL_BAD_INPUT, "out of memory");
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     a.load.input_shapes = a.shapes;
+    a.load.customs = a.customs;
 
     int status = TOOL_OK;
     tool_output out;

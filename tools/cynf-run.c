@@ -20,6 +20,7 @@ static const struct argp_option options[] = {
     {"input-shape", 's', "NAME=1,64,64,3", 0, "sizes of an input, batch first, where the file leaves some open (default: those of the input's file); once for each input", 0},
     {"stream", 'S', "STEPS", OPTION_ARG_OPTIONAL, "a model of sequences as a stream: so many steps a run (default 1); each sample of the inputs is the next run", 0},
     {"kernels-from", 'k', "theano", 0, "turn the kernels of convolutions by 180 degrees, for a model trained with Theano", 0},
+    {"custom", 'c', "NAME=FILE.c", 0, "what layers of class NAME, or a Lambda of that name, compute, in C (cynf/custom.h); once for each", 0},
     {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
@@ -30,8 +31,8 @@ static const struct argp_option options[] = {
 typedef struct arguments {
     const char *model, *weights, *plan, *kernels_from;
     const char *input[MAX_PORTS], *output[MAX_PORTS];
-    const char *shapes[MAX_PORTS + 1];
-    int n_input, n_output, n_shapes, threads, repeat, stream;
+    const char *shapes[MAX_PORTS + 1], *customs[MAX_PORTS + 1];
+    int n_input, n_output, n_shapes, n_customs, threads, repeat, stream;
     bool profile, to_output;
     cynf_math math;
 } arguments;
@@ -69,6 +70,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case 's': add(state, a->shapes, &a->n_shapes, text); break;
     case 'S': a->stream = text ? number(state, text) : 1; break;
+    case 'c': add(state, a->customs, &a->n_customs, text); break;
     case 'k': a->kernels_from = text; break;
     case 't': a->threads = number(state, text); break;
     case 'f':
@@ -181,7 +183,8 @@ int main(int argc, char **argv)
             shapes[i][k] = x[i].dim[k] < INT32_MAX ? (int32_t)x[i].dim[k] : 0;
     }
     /* Sizes that the file leaves open are the input's. */
-    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes, .stream = a.stream, .kernels_from = a.kernels_from};
+    cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes, .stream = a.stream, .kernels_from = a.kernels_from,
+        .customs = a.customs};
     for (int i = 0; i < a.n_input && a.stream; i++)
         shapes[i][1] = 0; /* a run's steps, not the sequence's */
     if (cynf_net_load(&net, a.model, &o, why, sizeof why))

@@ -20,6 +20,7 @@ static const struct argp_option options[] = {
     TOOL_INPUT_SHAPE_OPTION,
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
+    TOOL_CUSTOM_OPTION,
     {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
     {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
     {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
@@ -35,7 +36,7 @@ static const struct argp_option options[] = {
 };
 
 typedef struct arguments {
-    const char *model, *out, *shapes[TOOL_MAX_SHAPES];
+    const char *model, *out, *shapes[TOOL_MAX_LIST], *customs[TOOL_MAX_LIST];
     cynf_load_options load;
     bool verbose;
     cynf_math math;
@@ -71,7 +72,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'm': a->model = arg; break;
     case 'w': a->load.weights = arg; break;
-    case 's': tool_input_shape(state, "--input-shape", a->shapes, arg); break;
+    case 's': tool_collect(state, "--input-shape", a->shapes, arg); break;
+    case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
@@ -119,6 +121,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     a.load.input_shapes = a.shapes;
+    a.load.customs = a.customs;
     cynf_graph *g = tool_load(a.model, &a.load, a.math);
     tool_output_check(a.out); /* a killed tuning leaves no temporary behind */
     cynf_progress bar;

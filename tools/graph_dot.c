@@ -38,6 +38,7 @@ static const char *operation(cynf_node_op op)
     case CYNF_N_CONCAT: return "concat";
     case CYNF_N_PAD: return "pad";
     case CYNF_N_REPEAT: return "repeat";
+    case CYNF_N_CUSTOM: return "custom";
     default: return cynf_op_name(cynf_node_operation(op));
     }
 }

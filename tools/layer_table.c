@@ -12,7 +12,7 @@ static const char head[] =
     "- Models: Sequential, Functional, Model, nested and shared at will; several inputs and outputs, dicts in the order of their sorted keys.\n"
     "- Half-precision and mixed policies are computed in single precision; quantised weights of other kinds than int8 are refused.\n"
     "- `activation` takes every activation of Keras, by name, as a function object or as a layer object. LoRA updates are merged.\n"
-    "- Lambda and custom layers hold Python code, which is never run.\n";
+    "- Lambda and custom layers hold Python code, which is never run; what they compute can be given in C: `--custom Name=file.c`.\n";
 
 void layer_table_print(FILE *f)
 {

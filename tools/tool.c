@@ -45,12 +45,12 @@ void tool_fail(int status, const char *format, ...)
     exit(status);
 }
 
-void tool_input_shape(const struct argp_state *state, const char *option, const char **list, const char *text)
+void tool_collect(const struct argp_state *state, const char *option, const char **list, const char *text)
 {
     int n = 0;
     while (list[n])
         n++;
-    if (n + 1 == TOOL_MAX_SHAPES)
+    if (n + 1 == TOOL_MAX_LIST)
         argp_error(state, "%s: more than %d", option, n);
     list[n] = text;
 }

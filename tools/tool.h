@@ -25,11 +25,14 @@ cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_mat
 /** The option --kernels-from, of the same tools. */
 #define TOOL_KERNELS_FROM 0x4b00
 #define TOOL_KERNELS_FROM_OPTION {"kernels-from", TOOL_KERNELS_FROM, "theano", 0, "turn the kernels of convolutions by 180 degrees, for a model trained with Theano", 0}
-#define TOOL_MAX_SHAPES 64
+/** The option --custom, of the same tools; collected likewise. */
+#define TOOL_CUSTOM_OPTION {"custom", 'c', "NAME=FILE.c", 0, "what layers of class NAME, or a Lambda of that name, compute, in C (cynf/custom.h); once for each", 0}
+/** Of either. */
+#define TOOL_MAX_LIST 64
 /** --stream of those that load a model; its value is cynf_load_options.stream. */
 #define TOOL_STREAM_OPTION {"stream", 'S', "STEPS", OPTION_ARG_OPTIONAL, "a model of sequences as a stream: so many steps a run (default 1), the past is kept as a state", 0}
 #define TOOL_MAX_STREAM 65536
-void tool_input_shape(const struct argp_state *state, const char *option, const char **list, const char *text);
+void tool_collect(const struct argp_state *state, const char *option, const char **list, const char *text);
 /** Whole number in [least, most], or bad usage that names the option. */
 long tool_integer(const struct argp_state *state, const char *option, const char *text, long least, long most);
 /** Number in [least, most]. */

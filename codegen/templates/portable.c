@@ -36,7 +36,7 @@ typedef struct compiled {
     cynf_walk *walk;
 } compiled;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+@CUSTOM_SET@static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static compiled *all;
 
 static void discard(compiled *c)
@@ -59,7 +59,7 @@ static cynf_status compile(compiled *c)
     char why[512] = "";
     cynf_status s = cynf_sizes_load(&c->graph, &c->sizes, c->size, @ID@_weights, (size_t)(@ID@_weights_end - @ID@_weights), why, sizeof why);
     c->build = (cynf_build_options){.threads = c->threads};
-    if (s == CYNF_OK && c->binding)
+@CUSTOM_USE@    if (s == CYNF_OK && c->binding)
         cynf_binding_apply(c->binding, c->graph, &c->build);
     if (s == CYNF_OK)
         s = cynf_sizes_base(&c->program, c->sizes, c->graph, &c->build, why, sizeof why);

@@ -60,6 +60,11 @@ typedef struct cynf_net_options {
      * they depend on each other in a way that cannot be kept. Not with stream, nor with math other than the polynomials (CYNF_EINVAL). NULL: none.
      */
     const char *const *max_shapes;
+    /**
+     * NULL-terminated, "Name=file.c" each: what layers of class Name, or Lambdas of that name, compute (cynf/custom.h). The files are compiled by the C compiler of the machine
+     * (CC, or else cc) and loaded into this process: they must be trustworthy, as code of the program's own. NULL: none.
+     */
+    const char *const *customs;
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keras/custom.h"
+
 /* ---- config ------------------------------------------------------------------------------------------------------------- */
 
 const cJSON *cynf_cfg(const cynf_lower *c, const char *keys)
@@ -469,7 +471,7 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[],
     cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[], cynf_layers_resample[],
     cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[],
-    cynf_layers_spectrum[], cynf_layers_contrast[], cynf_layers_wrapper[];
+    cynf_layers_spectrum[], cynf_layers_contrast[], cynf_layers_wrapper[], cynf_layers_custom[];
 
 const cynf_layer_family *cynf_layer_families(void)
 {
@@ -494,6 +496,7 @@ const cynf_layer_family *cynf_layer_families(void)
         {"Spectra", cynf_layers_spectrum},
         {"Contrast", cynf_layers_contrast},
         {"Wrappers", cynf_layers_wrapper},
+        {"Given in C", cynf_layers_custom},
         {NULL, NULL},
     };
     return families;
@@ -508,17 +511,22 @@ const cynf_layer_class *cynf_layer_find(const char *name)
     return NULL;
 }
 
+const cynf_layer_class *cynf_layer_choose(const cynf_lower *c, const char *klass, const cJSON *json)
+{
+    return cynf_customs_have(c->customs, json) ? cynf_layers_custom : cynf_layer_find(klass);
+}
+
 cynf_tensor_id cynf_layer_refuse(cynf_lower *c, const char *klass, const cJSON *json)
 {
-    static const char way[] = "say the same with layers or keras.ops functions that are supported (cynf-info --layers), and save the model again";
     /* Keras 3 says where a class comes from: {"module": "my.layers", "registered_name": "my>Scale"}; what is its own has "keras.layers" and null. */
     const char *module = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "module"));
     const char *registered = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "registered_name"));
-    if (!strcmp(klass, "Lambda"))
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "a Lambda holds Python code, which is not run; %s", way);
-    if (module ? strncmp(module, "keras.", 6) != 0 : registered != NULL)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s is a custom layer: its Python code is not in the file; %s", klass, way);
-    return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the layer class %s is not supported; if it is a custom one, its Python code is not in the file; %s", klass, way);
+    const char *own = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "config"), "name")), *package = strrchr(klass, '>');
+    const bool lambda = !strcmp(klass, "Lambda"), custom = module ? strncmp(module, "keras.", 6) != 0 : registered != NULL;
+    return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s %.64s %s; say in C what it computes, with --custom %.64s=file.c (cynf/custom.h), or with layers or keras.ops functions "
+        "that are supported (cynf-info --layers), and save the model again", lambda ? "a" : custom ? "the custom layer" : "the layer class", klass,
+        lambda ? "holds Python code, which is not run" : custom ? "has no Python code in the file" : "is not supported; if it is a custom one, its Python code is not in the file",
+        lambda && own ? own : package ? package + 1 : klass);
 }
 
 bool cynf_layer_keeps_mask(const char *klass)
@@ -538,7 +546,7 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
     if (name && cynf_keras_is_model(name) && c->model)
         return c->g->status ? CYNF_NO_TENSOR : c->model(c, json, x);
-    const cynf_layer_class *k = name ? cynf_layer_find(name) : NULL;
+    const cynf_layer_class *k = name ? cynf_layer_choose(c, name, json) : NULL;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     if (x >= 0 && k && k->arity != CYNF_ANY_CALL && !cynf_shape_of(c, x).rank)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%s inside it is called with a scalar, expected samples", name);

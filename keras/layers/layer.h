@@ -18,6 +18,7 @@ typedef struct cynf_lower {
     cynf_graph *g;
     const struct cynf_layer_class *klass;
     const cJSON *json, *config;        /**< the layer's node, and its "config" */
+    struct cynf_customs *customs;      /**< layers that the user gives in C; NULL: none */
     const cynf_weight_map *file;       /**< the weights of the whole file */
     const cynf_layer_weights *weights; /**< of this layer */
     int32_t keras, keras_minor;        /**< version of the Keras that wrote the file: 1, 2, 3 */
@@ -61,6 +62,8 @@ const cynf_layer_family *cynf_layer_families(void);
 
 /** The class of that name, NULL when it is not supported. */
 const cynf_layer_class *cynf_layer_find(const char *name);
+/** What lowers the layer described by json, of class klass: what the user gives for it, or else that class; NULL: it is not supported. */
+const cynf_layer_class *cynf_layer_choose(const cynf_lower *c, const char *klass, const cJSON *json);
 /** Why there is no such class, and the way out: Lambda, a custom layer, or one of Keras that is not supported. */
 cynf_tensor_id cynf_layer_refuse(cynf_lower *c, const char *klass, const cJSON *json);
 /** Whether layers of that class hand their input's mask on. */

@@ -17,7 +17,8 @@ from ._core import version as __version__
 __all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInput', '__version__']
 
 
-def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, max_shapes=None, stream=0, kernels_from=None):
+def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, max_shapes=None, stream=0,
+            kernels_from=None, custom=None):
     """A callable from a Keras file.
 
     model    path of a .h5 or .keras file (or of an architecture as JSON or YAML, with weights)
@@ -34,6 +35,7 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     stream   steps of one run: a model of sequences becomes one that is given so many steps at a time and gives the same numbers; the past is its state.
              Each sample of a call is the next run. Net(model, stream=...).skip says how many steps come out before the first one of the sequence
     kernels_from  "theano": the kernels of convolutions are turned by 180 degrees, as a model trained with Theano needs
+    custom   {"Name": "file.c"}: what layers of class Name, or a Lambda of that name, compute, in C (cynf/custom.h); the C compiler of the machine is needed for it
     math     exp, tanh, erf ...: "poly", polynomials of a few ulp; "sleef", SLEEF's functions of 1 ulp, for the prebuilt kernels alone
     """
     engine = os.environ.get('CYNF_ENGINE') or engine
@@ -50,13 +52,15 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     if engine == 'native' and math == 'sleef':
         raise ValueError('math is "sleef": generated models need no library; use engine="library"')
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
-    paths = [p for p in (model, weights) if p is not None]
-    turned = () if kernels_from is None else (kernels_from,)
-    named, largest = (tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (given or {}).items())
-                      for given in (input_shapes, max_shapes if engine == 'native' else None))
+    custom = {name: os.path.abspath(path) for name, path in (custom or {}).items()}
+    paths = [p for p in (model, weights, *custom.values()) if p is not None]
+    given = dict(kernels_from=kernels_from, customs=['%s=%s' % item for item in custom.items()])
+    turned = (() if kernels_from is None else (kernels_from,)) + tuple(custom)
+    named, largest = (tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (sizes or {}).items())
+                      for sizes in (input_shapes, max_shapes if engine == 'native' else None))
 
     def make(batch, shapes=()):
-        net = Net(model, weights, 0 if named or largest else batch, shapes, math, named, stream, kernels_from, largest)
+        net = Net(model, weights, 0 if named or largest else batch, shapes, math, named, stream, largest=largest, **given)
         chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,) + turned, math) if tune and plan is None else plan
         if engine == 'library':
             return Model.library(net, threads, chosen)
@@ -72,10 +76,10 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     try:
         if largest:
             return make(batch)
-        net = Net(model, weights, 0 if named else batch, math=math, named=named, stream=stream, kernels_from=kernels_from)
+        net = Net(model, weights, 0 if named else batch, math=math, named=named, stream=stream, **given)
     except OpenShape:
         return ShapedByInput(make, batch)
-    if net.batch_fixed and not named and not stream and Net(model, weights, net.batch + 1, kernels_from=kernels_from).batch == net.batch + 1:
+    if net.batch_fixed and not named and not stream and Net(model, weights, net.batch + 1, **given).batch == net.batch + 1:
         return ShapedByInput(make, batch)   # samples influence each other: the batch is what a call holds
     return make(batch)
 

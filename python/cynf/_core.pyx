@@ -40,6 +40,7 @@ cdef extern from "cynf/cynf.h":
         const char *const *max_shapes
         int32_t stream
         const char *kernels_from
+        const char *const *customs
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -222,11 +223,13 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None, largest=()):
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None, largest=(), customs=()):
         """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"; largest: the same for
-        sizes that stay open up to these."""
+        sizes that stay open up to these; customs: like "Name=file.c"."""
         cdef const char *texts[MAX_PORTS + 1]
         cdef const char *largest_texts[MAX_PORTS + 1]
+        cdef const char *files[MAX_PORTS + 1]
+        cdef list given_in_c = [os.fsencode(t) for t in customs]
         cdef list kept_largest = [t.encode() for t in largest]
         cdef bytes turned = b'' if kernels_from is None else kernels_from.encode()
         cdef list kept = [t.encode() for t in named]
@@ -257,6 +260,12 @@ cdef class Net:
         for i, t in enumerate(kept_largest):
             largest_texts[i] = t
         o.max_shapes = largest_texts
+        if len(given_in_c) > MAX_PORTS:
+            raise ValueError(f'at most {MAX_PORTS} custom layers')
+        memset(files, 0, sizeof(files))
+        for i, t in enumerate(given_in_c):
+            files[i] = t
+        o.customs = files
         o.stream = stream
         if turned:
             o.kernels_from = turned

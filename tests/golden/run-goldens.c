@@ -22,6 +22,7 @@
 #include "report.h"
 
 #define MAX_LAYERS 512
+#define MAX_CUSTOMS 8
 
 typedef struct tensor {
     int rank;
@@ -38,8 +39,8 @@ typedef struct golden {
 } golden;
 
 static struct {
-    const char *match, *lower, *supported[MAX_LAYERS];
-    int threads, n_supported, every, seen;
+    const char *match, *lower, *supported[MAX_LAYERS], *customs[MAX_CUSTOMS + 1];
+    int threads, n_supported, n_customs, every, seen;
     bool verbose, native;
     cynf_gen_mode mode;
     cynf_math math;
@@ -349,7 +350,7 @@ static void run_case(const char *path, const char *name, answer *a)
     for (int i = 0; i < g.n_in; i++)
         for (int k = 0; k < g.in[i].rank; k++)
             shapes[i][k] = (int32_t)g.in[i].dim[k];
-    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math};
+    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math, .customs = opt.customs};
     cynf_status s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
     const int32_t batch = shapes[0][0] / g.n_calls;
     if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != batch) { /* samples that mix need Keras' own batch */
@@ -461,8 +462,12 @@ static void read_supported(const char *path)
 int main(int argc, char **argv)
 {
     bool usage = false;
-    for (int c; (c = getopt(argc, argv, "e:f:m:l:n:s:t:v")) != -1;)
+    for (int c; (c = getopt(argc, argv, "c:e:f:m:l:n:s:t:v")) != -1;)
         switch (c) {
+        case 'c':
+            usage |= opt.n_customs == MAX_CUSTOMS;
+            opt.customs[usage ? 0 : opt.n_customs++] = optarg;
+            break;
         case 'e':
             opt.every = atoi(optarg);
             usage |= opt.every < 1;
@@ -480,9 +485,10 @@ int main(int argc, char **argv)
         default: usage = true;
         }
     if (usage || optind >= argc) {
-        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-v] FOLDER...\n"
+        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-c NAME=FILE.c] [-v] FOLDER...\n"
                         "  -m  only cases whose path holds one of the parts\n  -s  file of supported layer classes: refusing a golden made of them is a failure\n"
                         "  -n  through the generated model, too, which must give the same bits\n  -e  every N-th case only\n"
+                        "  -c  a custom layer in C, of all cases\n"
                         "  -f  make of exp, tanh, erf ...\n  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
                         "CYNF_CPU_MASK chooses the instruction sets, CYNF_KERNEL the variants.\n");
         return 2;

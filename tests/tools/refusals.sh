@@ -17,8 +17,8 @@ refused() # EXPECTED LAYER
         exit 1
     fi
 }
-refused 'a Lambda holds Python code' '{"class_name": "Lambda", "config": {"name": "mine", "function": ["4wE=", null, null]}}'
-refused 'Scale is a custom layer' '{"class_name": "Scale", "module": "my.layers", "registered_name": "my>Scale", "config": {"name": "mine"}}'
-refused 'Scale is a custom layer' '{"class_name": "Scale", "module": null, "registered_name": "Scale", "config": {"name": "mine"}}'
-refused 'the layer class Scale is not supported; if it is a custom one' '{"class_name": "Scale", "config": {"name": "mine"}}'
-refused 'Scale is a custom layer' '{"class_name": "TimeDistributed", "config": {"name": "mine", "layer": {"class_name": "Scale", "module": "my.layers", "registered_name": "Scale", "config": {"name": "inner"}}}}'
+refused 'a Lambda holds Python code, which is not run; .* --custom mine=file.c' '{"class_name": "Lambda", "config": {"name": "mine", "function": ["4wE=", null, null]}}'
+refused 'the custom layer Scale has no Python code in the file; .* --custom Scale=file.c' '{"class_name": "Scale", "module": "my.layers", "registered_name": "my>Scale", "config": {"name": "mine"}}'
+refused 'the custom layer Scale has no Python code' '{"class_name": "Scale", "module": null, "registered_name": "Scale", "config": {"name": "mine"}}'
+refused 'the layer class Scale is not supported; if it is a custom one, .* --custom Scale=file.c' '{"class_name": "Scale", "config": {"name": "mine"}}'
+refused 'the custom layer Scale has no Python code' '{"class_name": "TimeDistributed", "config": {"name": "mine", "layer": {"class_name": "Scale", "module": "my.layers", "registered_name": "Scale", "config": {"name": "inner"}}}}'
