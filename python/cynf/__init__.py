@@ -52,23 +52,23 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     if engine == 'native' and math == 'sleef':
         raise ValueError('math is "sleef": generated models need no library; use engine="library"')
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
-    custom = {name: os.path.abspath(path) for name, path in (custom or {}).items()}
+    custom = {name: os.fspath(path) for name, path in (custom or {}).items()}
     paths = [p for p in (model, weights, *custom.values()) if p is not None]
     given = dict(kernels_from=kernels_from, customs=['%s=%s' % item for item in custom.items()])
-    turned = (() if kernels_from is None else (kernels_from,)) + tuple(custom)
+    more = (() if kernels_from is None else (kernels_from,)) + tuple(custom)
     named, largest = (tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (sizes or {}).items())
                       for sizes in (input_shapes, max_shapes if engine == 'native' else None))
 
     def make(batch, shapes=()):
         net = Net(model, weights, 0 if named or largest else batch, shapes, math, named, stream, largest=largest, **given)
-        chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,) + turned, math) if tune and plan is None else plan
+        chosen = tuned(net, paths, folder, threads, batch, shapes + named + (stream,) + more, math) if tune and plan is None else plan
         if engine == 'library':
             return Model.library(net, threads, chosen)
         text = ''
         if chosen is not None:
             with open(chosen) as f:
                 text = f.read()
-        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,) + turned + (('largest',) + largest if largest else ())))
+        built = os.path.join(folder, native.key(paths, text, threads, batch, shapes + named + (stream,) + more + (('largest',) + largest if largest else ())))
         if not os.path.exists(native.shared_object(built)):
             native.build(net, built, chosen, threads, bool(largest))
         return Model.native(native.shared_object(built), native.NAME, threads)

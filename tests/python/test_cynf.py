@@ -15,6 +15,7 @@ import cynf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDENS = os.path.join(HERE, '..', 'golden', 'data')
+CUSTOM = os.path.join(HERE, '..', '..', 'examples', 'custom')
 DIGITS = os.path.join(HERE, '..', '..', 'examples', 'digits', 'digits')
 
 
@@ -236,6 +237,64 @@ class OpenSizes(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, 'fixed sizes'):
             cynf.compile(path, max_shapes={'input_layer': (1, 40, 5)}, tune=True)
         self.assertEqual(cynf.compile(path, max_shapes={'input_layer': (1, 40, 5)}, engine='library')(np.zeros((1, 50, 5), 'f4'))[0].shape, (1, 12))
+
+
+class Custom(unittest.TestCase):
+    """Layers given in C."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='cynf-test')
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.custom = {name: os.path.join(CUSTOM, file) for name, file in (('GeM', 'gem.c'), ('unit', 'unit.c'))}
+        with h5py.File(os.path.join(CUSTOM, 'net.golden.h5'), 'r') as f:
+            self.x, self.y = f['input_0'][()], f['output_0'][()]
+
+    def close(self, m):
+        np.testing.assert_allclose(m(self.x), self.y, rtol=1e-4, atol=1e-5)
+
+    def test_engines(self):
+        for path in ('net.keras', 'net.h5'):
+            model = os.path.join(CUSTOM, path)
+            library = cynf.compile(model, custom=self.custom, batch=2, threads=2)
+            native = cynf.compile(model, custom=self.custom, batch=2, engine='native', workdir=self.folder)
+            self.close(library)
+            self.close(native)
+            np.testing.assert_array_equal(library(self.x), native(self.x))
+
+    def test_tuned(self):
+        m = cynf.compile(os.path.join(CUSTOM, 'net.keras'), custom=self.custom, tune=True, workdir=self.folder)
+        self.assertEqual(m.engine, 'native')
+        self.close(m)
+
+    def test_edited_file_means_rebuild(self):
+        with open(self.custom['unit']) as f:
+            text = f.read()
+        self.custom['unit'] = os.path.join(self.folder, 'edited.c')
+        for factor in (1, 2):
+            with open(self.custom['unit'], 'w') as f:
+                f.write(text.replace('x[k] / sqrtf', '%d * x[k] / sqrtf' % factor))
+            y = cynf.compile(os.path.join(CUSTOM, 'net.keras'), custom=self.custom, engine='native', workdir=self.folder)(self.x)
+            if factor == 1:
+                before = y
+        np.testing.assert_allclose(before, self.y, rtol=1e-4, atol=1e-5)
+        self.assertGreater(abs(y - before).max(), 1e-3)
+
+    def test_samples_that_influence_each_other(self):
+        centre = os.path.join(HERE, '..', 'custom', 'centre.c')
+        with h5py.File(os.path.join(HERE, '..', 'custom', 'data', 'centre.golden.h5'), 'r') as f:
+            x, y = f['input_0'][()], f['output_0'][()]
+        m = cynf.compile(os.path.join(HERE, '..', 'custom', 'data', 'centre.keras'), custom={'Centre': centre})
+        np.testing.assert_allclose(m(x), y, rtol=1e-4, atol=1e-5)
+
+    def test_refusals(self):
+        with self.assertRaisesRegex(cynf.Error, r'layer "gem" \(GeM\).*--custom GeM=file.c'):
+            cynf.compile(os.path.join(CUSTOM, 'net.keras'))
+        with self.assertRaisesRegex(cynf.Error, r'layer "unit" \(Lambda\).*--custom unit=file.c'):
+            cynf.compile(os.path.join(CUSTOM, 'net.keras'), custom={'GeM': self.custom['GeM']})
+        with self.assertRaisesRegex(cynf.Error, '"GeM" refuses it: expected one input of rank 2'):
+            cynf.compile(os.path.join(CUSTOM, 'net.keras'), custom={'GeM': self.custom['unit'], 'unit': self.custom['unit']})
+        with self.assertRaisesRegex(cynf.Error, 'cannot be read'):
+            cynf.compile(os.path.join(CUSTOM, 'net.keras'), custom={'GeM': 'nowhere.c'})
 
 
 class Refusals(unittest.TestCase):
