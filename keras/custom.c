@@ -68,10 +68,10 @@ static char *read_text(const char *path)
     struct stat st;
     char *s = NULL;
     size_t n = 0;
+    errno = 0;
     FILE *f = !stat(path, &st) && S_ISREG(st.st_mode) ? fopen(path, "r") : NULL; /* a named pipe would hang */
     if (!f)
         return NULL;
-    errno = 0;
     if (st.st_size <= MAX_FILE && (s = calloc((size_t)st.st_size + 1, 1)))
         n = fread(s, 1, (size_t)st.st_size, f);
     if (s && (n != (size_t)st.st_size || memchr(s, 0, n))) {
@@ -461,8 +461,7 @@ static cynf_tensor_id lower_custom(cynf_lower *c)
         return CYNF_NO_TENSOR;
     if (result.mixes_samples)
         g->batch_mixed = true;
-    if (result.keeps_mask)
-        *c->out_mask = *c->mask;
+    *c->out_mask = result.keeps_mask ? *c->mask : CYNF_NO_TENSOR;
     for (int32_t i = 1; i < result.n_out; i++)
         cynf_set_output(c, i, y[i]);
     return y[0];

@@ -316,6 +316,13 @@ static void walk(cynf_weight_map *w, const cJSON *layer, int32_t copy, const cha
 
 /* ---- .keras: dataset of a path ---- */
 
+/** Whether there are entries of layers inside it. */
+static bool holds_layers(const entry *e)
+{
+    const cJSON *c = config_of(e->w.layer);
+    return item(c, "layer") || item(c, "cell") || item(c, "cells");
+}
+
 /** Takes d as the next weight of e; false after a problem. */
 static bool give(cynf_weight_map *w, entry *e, int32_t i, const cynf_dataset *d, const char *path)
 {
@@ -327,7 +334,7 @@ static bool give(cynf_weight_map *w, entry *e, int32_t i, const cynf_dataset *d,
     return d && !d->note;
 }
 
-/** Of a class that is not in the table, as many as there are: its own, then those of layers inside it. */
+/** Of a class that is not in the table, as many as there are: its own, then those of layers inside it that have no entry. */
 static void find_below(cynf_weight_map *w, entry *e)
 {
     const size_t skip = strlen(e->w.where) + 1;
@@ -341,7 +348,7 @@ static void find_below(cynf_weight_map *w, entry *e)
         return;
     }
     snprintf(vars, sizeof vars, "%s/vars", e->w.where);
-    for (int own = 1; own >= 0; own--)
+    for (int own = 1; own >= holds_layers(e); own--)
         for (int32_t i = first; i < end; i++) {
             const cynf_dataset *d = &w->f->dataset[i];
             if (is_below(d, vars) != own)
@@ -419,8 +426,7 @@ static int32_t claim(cynf_weight_map *w, entry *e, int32_t n, const cynf_name_li
 {
     int32_t claimed = 0;
     for (int32_t i = 0; i < n && (int64_t)n * list->n < MAX_CLAIMS; i++) {
-        const cJSON *c = config_of(e[i].w.layer);
-        if (e[i].known || item(c, "layer") || item(c, "cell") || item(c, "cells"))
+        if (e[i].known || holds_layers(&e[i]))
             continue;
         for (int32_t k = 0; k < list->n; k++)
             if (!owner[k] && has_part(list->item[k], name_of(e[i].w.layer))) {

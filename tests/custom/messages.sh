@@ -9,7 +9,8 @@ passed=0 failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/tmp" "$work/folder"
-export TMPDIR="$work/tmp"
+export TMPDIR="$work/tmp" LC_ALL=C
+unset CC
 cd "$work" || exit 1
 
 refused() # WORDS COMMAND...
@@ -65,7 +66,7 @@ refused 'CYNF_CUSTOM names no function for run' info --custom Centre=custom.c
 file 'return 0;' 'CYNF_CUSTOM(1, NULL, run);'
 refused 'CYNF_CUSTOM names no function for shapes' info --custom Centre=custom.c
 file 'return 0;' 'CYNF_CUSTOM(1, shapes, more);'
-refused "'more' undeclared" env LC_ALL=C "$tools/cynf-info" "$here/data/centre.keras" --custom Centre=custom.c
+refused "'more' undeclared" info --custom Centre=custom.c
 file 'return absent();'
 refused 'implicit declaration' info --custom Centre=custom.c
 file 'extern char *absent(void); return absent();'
