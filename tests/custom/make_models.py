@@ -94,7 +94,8 @@ def centre():
 def mask():
     i = L.Input((6,))
     x = L.Embedding(5, 4, mask_zero=True)(L.Discretization([-1.0, -0.3, 0.3, 1.0])(i))
-    return keras.Model(i, [L.LSTM(3)(Twice()(x)), L.TimeDistributed(Twice())(L.Reshape((3, 2))(i))])
+    y = L.Reshape((3, 2))(i)
+    return keras.Model(i, [L.LSTM(3)(Twice()(x)), L.TimeDistributed(Twice())(y), Twice()(y[:, :, 1:])])
 
 
 def nested():

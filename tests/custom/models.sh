@@ -4,7 +4,7 @@
 # Models with custom layers, as Keras computes them: through the library with one thread and with two, and as generated code of both kinds, which gives the same bits.
 # Two generated models show no symbol but their own, and link into one program.
 set -eu
-run=$1 gen=$2 example=$3
+run=$(realpath "$1") gen=$(realpath "$2") example=$(realpath "$3")
 here=$(cd "$(dirname "$0")" && pwd)
 passes() # OPTION...: $cases of them, and none is refused
 {
