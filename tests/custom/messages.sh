@@ -52,7 +52,9 @@ refused 'custom "Centre" (custom.c): given twice; the other file is custom.c' in
 refused 'the C compiler /none/cc cannot be run: No such file or directory; install one, or name it in CC' env CC=/none/cc "$tools/cynf-info" "$here/data/centre.keras" --custom Centre=custom.c
 refused 'custom "Other": the model has no layer of this class, nor a Lambda of this name' info --custom Centre=custom.c --custom Other=custom.c
 refused 'custom "centre": the model has no layer of this class' info --custom Centre=custom.c --custom centre=custom.c
-refused 'its function in C takes the whole sequence' "$tools/cynf-info" "$here/data/mask.keras" --custom Twice="$here/twice.c" --stream
+echo '{"class_name": "Sequential", "config": {"name": "net", "layers": [{"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [null, 4, 3]}},
+    {"class_name": "Twice", "config": {"name": "twice"}}]}}' >net.json
+refused 'its function in C takes the whole sequence' "$tools/cynf-info" net.json --weights "$here/data/centre.h5" --custom Twice="$here/twice.c" --stream
 refused ': /none: no temporary folder can be made there' env TMPDIR=/none "$tools/cynf-info" "$here/data/centre.keras" --custom Centre=custom.c
 
 file 'return wrong;'
