@@ -54,7 +54,10 @@ refused 'custom "Other": the model has no layer of this class, nor a Lambda of t
 refused 'custom "centre": the model has no layer of this class' info --custom Centre=custom.c --custom centre=custom.c
 echo '{"class_name": "Sequential", "config": {"name": "net", "layers": [{"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [null, 4, 3]}},
     {"class_name": "Twice", "config": {"name": "twice"}}]}}' >net.json
+sed 's/4, 3/null, 3/' net.json >open.json
 refused 'its function in C takes the whole sequence' "$tools/cynf-info" net.json --weights "$here/data/centre.h5" --custom Twice="$here/twice.c" --stream
+refused 'a custom layer in C has fixed shapes; give input shapes, not maximum shapes' "$tools/cynf-gen" --model open.json --weights "$here/data/centre.h5" \
+    --custom Twice="$here/twice.c" --max-shape in=1,9,3 --mode portable --out result
 refused ': /none: no temporary folder can be made there' env TMPDIR=/none "$tools/cynf-info" "$here/data/centre.keras" --custom Centre=custom.c
 
 file 'return wrong;'
