@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/** Square patches of an activation, one vector of channels: what the algorithms in a transform domain read and write. Include after simd.h. */
+/** Patches of an activation, one vector of channels: what the algorithms in a transform domain read and write. Include after simd.h. */
 #ifndef CYNF_PATCH_H
 #define CYNF_PATCH_H
 
 #include "kernels/act.h"
 
 /**
- * out(y, x) = image(iy + y, ix + x) for y, x < e: the first n lanes of each vector, 0 outside the image of h x w pixels. image: pixel (0, 0), the first of
+ * out(y, x) = image(iy + y, ix + x) for y < eh, x < ew: the first n lanes of each vector, 0 outside the image of h x w pixels. image: pixel (0, 0), the first of
  * the channels; out(y, x) lies at out + y*rs + x*ps.
  */
-static CYNF_INLINE void cynf_patch_load(const float *image, const cynf_view *v, int h, int w, int iy, int ix, const int e, int n, float *out, ptrdiff_t rs, ptrdiff_t ps)
+static CYNF_INLINE void cynf_patch_load(const float *image, const cynf_view *v, int h, int w, int iy, int ix, const int eh, const int ew, int n, float *out, ptrdiff_t rs, ptrdiff_t ps)
 {
-    const int x0 = ix < 0 ? -ix : 0, x1 = w - ix < e ? w - ix : e;
-    for (int y = 0; y < e; y++, out += rs) {
+    const int x0 = ix < 0 ? -ix : 0, x1 = w - ix < ew ? w - ix : ew;
+    for (int y = 0; y < eh; y++, out += rs) {
         const bool inside = iy + y >= 0 && iy + y < h && x0 < x1;
         const float *p = inside ? image + (iy + y) * (ptrdiff_t)v->rs + (ix + x0) * (ptrdiff_t)v->ps : image;
         int x = 0;
@@ -22,7 +22,7 @@ static CYNF_INLINE void cynf_patch_load(const float *image, const cynf_view *v, 
             for (; x < x1; x++, p += v->ps)
                 vf_store(out + x * ps, n == VL ? vf_load(p) : vf_loadn(p, n));
         }
-        for (; x < e; x++)
+        for (; x < ew; x++)
             vf_store(out + x * ps, vf_zero());
     }
 }

@@ -398,7 +398,7 @@ const cynf_kernel *cynf_kernel_find(const char *name);
 bool cynf_kernel_supports(const cynf_kernel *k, const void *g);
 /** Kernels that support g, cheapest by the cost model first; writes at most cap, returns how many there are. Never 0 for a valid g. */
 size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap);
-/** The first of cynf_candidates() whose error needs no measuring on the weights (winograd63's does); NULL when g is invalid. */
+/** The first of cynf_candidates() whose error needs no measuring on the weights (that of winograd63, for one, does); NULL when g is invalid. */
 const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m);
 /** Modelled seconds of one run on one thread. */
 double cynf_kernel_cost(const cynf_kernel *k, const void *g, const cynf_machine *m);

@@ -26,11 +26,13 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
 {
     const cynf_dwconv2d *g = geometry;
     float *p = packed;
+    double matrix[CYNF_WINOGRAD_LONGEST][CYNF_WINOGRAD_LONGEST];
+    cynf_winograd_g(CYNF_DW_WINOGRAD, matrix);
     for (int c = 0; c < CYNF_ROUND_UP(g->c, t.v); c++) {
         float block[CYNF_DW_WINOGRAD_BLOCK] = {0};
         if (c < g->c) {
             block[0] = w->bias ? w->bias[c] : 0;
-            cynf_winograd_weights(4, w->w + c, (size_t)g->c, block + 1);
+            cynf_winograd_weights(CYNF_DW_WINOGRAD, matrix, w->w + c, (size_t)g->c, block + 1);
         }
         for (int i = 0; i < CYNF_DW_WINOGRAD_BLOCK; i++)
             p[(c / t.v * CYNF_DW_WINOGRAD_BLOCK + i) * t.v + c % t.v] = block[i];
@@ -41,14 +43,14 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_dwconv2d *g = geometry;
-    const double tiles = (double)units(geometry, t, 0) * CYNF_CEIL_DIV(g->ow, 4), vectors = CYNF_WINOGRAD_FORWARD(4) + 3 * 36 + CYNF_WINOGRAD_INVERSE(4) + 4 * 16;
+    const double tiles = (double)units(geometry, t, 0) * CYNF_CEIL_DIV(g->ow, 4), vectors = cynf_winograd_forward_cost(CYNF_DW_WINOGRAD) + 3 * 36 + cynf_winograd_inverse_cost(CYNF_DW_WINOGRAD) + 4 * 16;
     return tiles * vectors * t.v * 2e-9 / m->gflops[isa];
 }
 
 static double error(const void *g, cynf_tile t)
 {
     (void)g, (void)t;
-    return cynf_winograd_error(4, 1);
+    return cynf_winograd_error(CYNF_DW_WINOGRAD, 1);
 }
 
 extern const cynf_algo cynf_dwconv2d_winograd43;

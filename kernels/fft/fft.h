@@ -153,7 +153,7 @@ static CYNF_INLINE void cynf_fft_forward_pair(const int n, const cynf_fft_grid *
     for (int part = 0; part < 2; part++) {
         const int rows = q + part < t->tiles ? h : 0, iy = (q + part) / t->tx * t->sy - t->pt, ix = (q + part) % t->tx * t->sx - t->pl;
         const int lo = iy < 0 ? -iy : 0, hi = rows - iy < n ? rows - iy : n;
-        cynf_patch_load(image, v, rows, w, iy, ix, n, lanes, z + part * VL, cynf_fft_row(n, VL), 2 * VL);
+        cynf_patch_load(image, v, rows, w, iy, ix, n, n, lanes, z + part * VL, cynf_fft_row(n, VL), 2 * VL);
         if (lo < hi) {
             y0 = lo < y0 ? lo : y0;
             y1 = hi > y1 ? hi : y1;

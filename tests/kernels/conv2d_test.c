@@ -48,6 +48,12 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     g->oc = g->groups * test_int(r, 1, test_one_in(r, 4) ? 100 : 40);
     g->kh = dense ? 3 + 2 * (int)test_one_in(r, 3) : test_one_in(r, 3) ? 1 : test_int(r, 1, 6);
     g->kw = square ? g->kh : test_int(r, 1, 7);
+    if (dense && test_one_in(r, 2)) { /* a kernel along one axis */
+        const bool row = test_one_in(r, 2);
+        const int taps = 3 + 2 * test_int(r, 0, 2);
+        g->kh = row ? 1 : taps;
+        g->kw = row ? taps : 1;
+    }
     g->sh = dense ? 1 : test_int(r, 1, 3);
     g->sw = square ? g->sh : test_int(r, 1, 3);
     g->dh = test_one_in(r, 2) ? 1 : test_int(r, 1, 3);

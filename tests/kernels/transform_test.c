@@ -183,7 +183,8 @@ static void accuracy(const layer *l)
 
 int main(void)
 {
-    static const int shapes[][6] = {{23, 18, 5, 7, 3, 3}, {17, 30, 18, 19, 3, 3}, {23, 18, 5, 7, 7, 7}, {20, 21, 18, 19, 5, 4}, {9, 8, 3, 2, 15, 11}};
+    static const int shapes[][6] = {{23, 18, 5, 7, 3, 3}, {17, 30, 18, 19, 3, 3}, {23, 18, 5, 7, 7, 7}, {20, 21, 18, 19, 5, 4}, {9, 8, 3, 2, 15, 11},
+        {21, 20, 18, 19, 5, 5}, {9, 30, 5, 7, 1, 3}, {30, 9, 18, 19, 3, 1}, {12, 23, 18, 5, 1, 5}, {23, 12, 5, 18, 5, 1}, {9, 26, 18, 3, 1, 7}, {21, 12, 6, 17, 7, 1}};
     int layers = 0;
     for (int op = CYNF_OP_CONV2D; op <= CYNF_OP_DWCONV2D; op++) {
         const size_t n = cynf_kernels((cynf_op)op, NULL, 0);
