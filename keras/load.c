@@ -229,7 +229,7 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
     }
     if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_positional);
-    else if (call->extra && c->klass->arity != CYNF_ANY_CALL)
+    else if (call->extra && c->klass->arity != CYNF_ANY_CALL && (!call->extra->string || strcmp(call->extra->string, "mask") || cynf_call_input(c, -1, "mask") < 0))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
     check_weights(c);
     for (int32_t i = 0; c->klass->arity != CYNF_ANY_CALL && i < c->n_in; i++)
@@ -287,6 +287,10 @@ static bool lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
     if (check_call(&c, k->klass, call) && known) {
         if (cynf_layer_keeps_mask(k->klass))
             *w->out_mask = *w->in_mask;
+        const int32_t given = c.klass->arity == CYNF_ONE_INPUT ? cynf_call_input(&c, -1, "mask") : -1;
+        const cynf_tensor_id mask = given < 0 ? CYNF_NO_TENSOR : cynf_nonzero(&c, c.in[given]);
+        if (given >= 0)
+            c.mask = &mask;
         *w->out = c.klass->lower(&c);
     }
     if (l->g->status)

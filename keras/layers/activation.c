@@ -180,7 +180,10 @@ static cynf_tensor_id softmax(cynf_lower *c)
     const uint32_t mask = axis ? cynf_cfg_axes(c, axis, rank) : last_axis(c, c->in[0]);
     if (mask & 1)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "softmax over the batch is not supported; use another axis");
-    return cynf_g_softmax(c->g, c->in[0], CYNF_SOFTMAX, mask);
+    if (c->mask[0] < 0)
+        return cynf_g_softmax(c->g, c->in[0], CYNF_SOFTMAX, mask);
+    const cynf_tensor_id low = cynf_g_scalar(c->g, -1e9f), x = cynf_g_select(c->g, c->mask[0], c->in[0], low), y = cynf_g_softmax(c->g, x, CYNF_SOFTMAX, mask);
+    return c->keras == 3 && c->keras_minor >= 10 ? cynf_g_binary(c->g, CYNF_ELT_MUL, y, c->mask[0]) : y;
 }
 
 const cynf_layer_class cynf_layers_activation[] = {

@@ -70,39 +70,38 @@ static cynf_tensor_id additive_scores(cynf_lower *c, cynf_tensor_id q, cynf_tens
     return cynf_g_reshape(c->g, y, &(cynf_shape){3, {s.d[0], s.d[1], s.d[2]}});
 }
 
+/* x [..., m, n] as [batch, m, n], the batch being whatever comes before; as many dimensions before the last two as lead. */
+static cynf_tensor_id flat_batch(cynf_lower *c, cynf_tensor_id x, const cynf_shape *lead)
+{
+    const cynf_shape s = cynf_shape_of(c, x);
+    if (s.rank != lead->rank || memcmp(s.d, lead->d, (size_t)(s.rank - 2) * sizeof *s.d))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "query, value and key are not alike in all dimensions but the last two");
+    return cynf_g_reshape(c->g, x, &(cynf_shape){3, {-1, s.d[s.rank - 2], s.d[s.rank - 1]}});
+}
+
 /* Inputs [query, value] or [query, value, key], masks of the first two. */
 static cynf_tensor_id attend(cynf_lower *c, cynf_tensor_id (*scores)(cynf_lower *c, cynf_tensor_id q, cynf_tensor_id k))
 {
     const int32_t n = c->call ? c->call->n_positional : c->n_in;
     if (n < 2 || n > 3)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected [query, value] or [query, value, key]", n);
-    cynf_tensor_id q = c->in[0], v = c->in[1], k = c->in[n - 1];
-    cynf_shape qs = cynf_shape_of(c, q), ks = cynf_shape_of(c, k), vs = cynf_shape_of(c, v);
-    const bool samples = qs.rank == 2 && ks.rank == 2 && vs.rank == 2 && c->mask[0] < 0 && c->mask[1] < 0; /* they attend to each other */
-    if (samples) {
-        c->g->batch_mixed = true;
-        q = cynf_expand(c, q, 0);
-        v = cynf_expand(c, v, 0);
-        k = cynf_expand(c, k, 0);
-        qs = cynf_shape_of(c, q);
-        ks = cynf_shape_of(c, k);
-        vs = cynf_shape_of(c, v);
-    }
-    if (qs.rank != 3 || ks.rank != 3 || vs.rank != 3)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "inputs of rank %d, %d and %d; only 3 dimensions each, or 2 without masks, are supported", qs.rank, vs.rank, ks.rank);
     const cJSON *masks = cynf_call_arg(c, 1, "mask");
     const int32_t given[2] = {cynf_call_tensor(c, cJSON_GetArrayItem(masks, 0)), cynf_call_tensor(c, cJSON_GetArrayItem(masks, 1))};
     const cynf_tensor_id q_mask = masks ? given[0] < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given[0]]) : c->mask[0];
     const cynf_tensor_id v_mask = masks ? given[1] < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given[1]]) : c->mask[1];
+    const cynf_shape given_q = cynf_shape_of(c, c->in[0]), given_v = cynf_shape_of(c, c->in[1]);
+    if (given_q.rank < 2 || (given_q.rank != 3 && (q_mask >= 0 || v_mask >= 0)))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "inputs of %d dimensions; at least 2, or 3 with masks, are supported", given_q.rank);
+    c->g->batch_mixed |= given_q.rank == 2; /* samples attend to each other */
+    const cynf_tensor_id q = flat_batch(c, c->in[0], &given_q), v = flat_batch(c, c->in[1], &given_q), k = n == 3 ? flat_batch(c, c->in[2], &given_q) : v;
     const bool causal = cJSON_IsTrue(cynf_call_arg(c, -1, "use_causal_mask")) || cynf_cfg_bool(c, "causal", false);
-    const cynf_tensor_id near = reach(c, qs.d[1], ks.d[1], causal, 0);
+    const cynf_tensor_id near = c->g->status ? CYNF_NO_TENSOR : reach(c, cynf_shape_of(c, q).d[1], cynf_shape_of(c, k).d[1], causal, 0);
     const cynf_tensor_id p = masked_softmax(c, scores(c, q, k), both(c, v_mask < 0 ? v_mask : cynf_expand(c, v_mask, 1), near));
-    const cynf_tensor_id y = cynf_g_gemm(c->g, p, v);
-    if (samples) {
-        cynf_set_output(c, 1, cynf_g_reshape(c->g, p, &(cynf_shape){2, {qs.d[1], ks.d[1]}}));
-        return cynf_g_reshape(c->g, y, &(cynf_shape){2, {qs.d[1], vs.d[2]}});
-    }
-    cynf_set_output(c, 1, p);
+    cynf_shape shown = given_q, out = given_q;
+    shown.d[shown.rank - 1] = given_v.d[given_v.rank - 2];
+    out.d[out.rank - 1] = given_v.d[given_v.rank - 1];
+    cynf_set_output(c, 1, cynf_g_reshape(c->g, p, &shown));
+    const cynf_tensor_id y = cynf_g_reshape(c->g, cynf_g_gemm(c->g, p, v), &out);
     *c->out_mask = q_mask;
     return q_mask < 0 ? y : cynf_g_binary(c->g, CYNF_ELT_MUL, y, cynf_expand(c, q_mask, 2));
 }
@@ -117,6 +116,7 @@ typedef struct heads {
     int32_t n, groups, dim, value_dim;
     cynf_tensor_id q, k, v;
     cynf_tensor_id mask; /* [b, t, s], a dimension may be 1; or CYNF_NO_TENSOR */
+    bool blank;          /* a query that may look at nothing gets zeros, not the mean of all values */
     uint32_t over;       /* axes that are attended over */
 } heads;
 
@@ -131,7 +131,13 @@ static cynf_tensor_id project(cynf_lower *c, const char *name, cynf_tensor_id x,
     if ((int64_t)n * dim > INT32_MAX)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d heads of %d dimensions are too many", n, dim);
     const cynf_tensor_id w = cynf_g_reshape(c->g, cynf_layer_weight(c, kernel, &(cynf_shape){3, {d, n, dim}}), &(cynf_shape){2, {d, n * dim}});
-    return cynf_g_fc(c->g, x, w, cynf_cfg_bool(c, "use_bias", true) ? cynf_layer_weight(c, bias, &(cynf_shape){2, {n, dim}}) : CYNF_NO_TENSOR);
+    const cynf_tensor_id b = cynf_cfg_bool(c, "use_bias", true) ? cynf_layer_weight(c, bias, &(cynf_shape){2, {n, dim}}) : CYNF_NO_TENSOR;
+    if (b < 0 || dim > 1 || s.rank == CYNF_MAX_DIMS)
+        return cynf_g_fc(c->g, x, w, b);
+    cynf_shape y = s, one = s;
+    y.d[s.rank - 1] = one.d[s.rank - 1] = n;
+    one.d[one.rank++] = 1;
+    return cynf_g_reshape(c->g, cynf_add_bias(c, cynf_g_reshape(c->g, cynf_g_fc(c->g, x, w, CYNF_NO_TENSOR), &one), b), &y);
 }
 
 /* [batch axes..., groups, (n / groups) * attended, dim] from [batch, axes..., n * dim]; turned: the last two the other way round. */
@@ -211,7 +217,10 @@ static cynf_tensor_id output_projection(cynf_lower *c, cynf_tensor_id x, const h
     }
     const cynf_tensor_id w = cynf_g_reshape(c->g, cynf_layer_weight(c, "attention_output/kernel", &k), &(cynf_shape){2, {h->n * h->value_dim, size}});
     const cynf_tensor_id bias = cynf_cfg_bool(c, "use_bias", true) ? cynf_layer_weight(c, "attention_output/bias", &b) : CYNF_NO_TENSOR;
-    return cynf_g_reshape(c->g, cynf_g_fc(c->g, x, w, bias), &s);
+    if (b.rank == 1)
+        return cynf_g_fc(c->g, x, w, bias);
+    const cynf_tensor_id y = cynf_g_reshape(c->g, cynf_g_fc(c->g, x, w, CYNF_NO_TENSOR), &s);
+    return bias < 0 ? y : cynf_add_bias(c, y, bias);
 }
 
 static cynf_tensor_id attend_heads(cynf_lower *c, heads *h)
@@ -229,7 +238,8 @@ static cynf_tensor_id attend_heads(cynf_lower *c, heads *h)
         return CYNF_NO_TENSOR;
     s.d[s.rank - 3] = h->n;
     s.d[s.rank - 2] = product(&qs, h->over);
-    const cynf_tensor_id p = masked_softmax(c, cynf_g_reshape(c->g, scores, &s), fit_mask(c, h, &s, attended));
+    const cynf_tensor_id mask = fit_mask(c, h, &s, attended), all = masked_softmax(c, cynf_g_reshape(c->g, scores, &s), mask);
+    const cynf_tensor_id p = h->blank ? cynf_g_binary(c->g, CYNF_ELT_MUL, all, mask) : all;
     memcpy(shown.d, s.d, sizeof shown.d);
     shown.rank = s.rank - 2;
     for (int k2 = 0; k2 < 2; k2++)
@@ -258,7 +268,7 @@ static cynf_tensor_id attend_heads(cynf_lower *c, heads *h)
     out.d[r] = h->n * h->value_dim;
     y = cynf_g_reshape(c->g, cynf_g_transpose(c->g, cynf_g_reshape(c->g, y, &split), perm), &out);
     if (cynf_cfg_bool(c, "use_gate", false))
-        y = cynf_g_binary(c->g, CYNF_ELT_MUL, y, cynf_g_unary(c->g, project(c, "gate", h->q, h->n, h->dim), CYNF_ACT_SIGMOID, 0, 0, 0));
+        y = cynf_g_binary(c->g, CYNF_ELT_MUL, y, cynf_g_unary(c->g, project(c, "gate", h->q, h->n, h->value_dim), CYNF_ACT_SIGMOID, 0, 0, 0));
     return output_projection(c, y, h, qs.d[r]);
 }
 
@@ -296,6 +306,9 @@ static bool head_inputs(cynf_lower *c, heads *h, bool multi)
     h->mask = both(c, h->mask, mask[1] < 0 ? mask[1] : cynf_expand(c, mask[1], 1));
     h->mask = both(c, h->mask, mask[2] < 0 ? mask[2] : cynf_expand(c, mask[2], 1));
     h->mask = both(c, h->mask, given < 0 ? CYNF_NO_TENSOR : cynf_nonzero(c, c->in[given]));
+    /* The layer Softmax, which zeroes what is masked from Keras 3.10 on; it is called where the fused attention of 3 dimensions is not. */
+    const bool fused = qs.rank == 3 && !(cynf_cfg_number(c, "dropout", 0) > 0) && !cJSON_IsTrue(cynf_call_arg(c, -1, "return_attention_scores"));
+    h->blank = h->mask >= 0 && (window || given >= 0 || mask[0] >= 0 || mask[1] >= 0 || mask[2] >= 0) && !fused && c->keras == 3 && c->keras_minor >= 10;
     *c->out_mask = mask[0];
     return !c->g->status;
 }
@@ -305,8 +318,6 @@ static cynf_tensor_id multi_head_attention(cynf_lower *c)
     heads h = {.n = cynf_cfg_int(c, "num_heads", 1, CYNF_REQUIRED), .dim = cynf_cfg_int(c, "key_dim", 1, CYNF_REQUIRED)};
     h.value_dim = cynf_cfg_int(c, "value_dim", 1, h.dim);
     h.groups = h.n;
-    if (cynf_cfg_bool(c, "use_gate", false))
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "use_gate is not supported in a MultiHeadAttention");
     return head_inputs(c, &h, true) ? attend_heads(c, &h) : CYNF_NO_TENSOR;
 }
 
@@ -322,13 +333,13 @@ static cynf_tensor_id grouped_query_attention(cynf_lower *c)
 
 const cynf_layer_class cynf_layers_attention[] = {
     {"Attention", attention, CYNF_ANY_CALL,
-        "use_scale, score_mode, masks, use_causal_mask, return_attention_scores", "gemm, softmax, reduce", "inputs of 3 dimensions"},
+        "use_scale, score_mode, masks, use_causal_mask, return_attention_scores", "gemm, softmax, reduce", "masks: inputs of 3 dimensions"},
     {"AdditiveAttention", additive_attention, CYNF_ANY_CALL,
-        "use_scale, masks, use_causal_mask, return_attention_scores", "gemm, fc, softmax, reduce", "inputs of 3 dimensions"},
+        "use_scale, masks, use_causal_mask, return_attention_scores", "gemm, fc, softmax, reduce", "masks: inputs of 3 dimensions"},
     {"MultiHeadAttention", multi_head_attention, CYNF_ANY_CALL,
-        "masks, use_causal_mask, attention_axes, value_dim, output_shape, return_attention_scores", "fc, gemm, softmax", "use_gate is refused"},
+        "masks, use_causal_mask, sliding_window, attention_axes, value_dim, output_shape, use_gate, return_attention_scores", "fc, gemm, softmax"},
     {"GroupedQueryAttention", grouped_query_attention, CYNF_ANY_CALL,
-        "masks, use_causal_mask, sliding_window_size, use_gate, return_attention_scores", "fc, gemm, softmax"},
+        "masks, use_causal_mask, sliding_window, use_gate, return_attention_scores", "fc, gemm, softmax"},
     {"GroupQueryAttention", grouped_query_attention, CYNF_ANY_CALL},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -29,7 +29,8 @@ static cynf_tensor_id encode(cynf_lower *c, cynf_tensor_id x, const char *mode, 
     cynf_tensor_id hot = cynf_one_hot(c, x, depth);
     if (weights >= 0)
         hot = cynf_g_binary(c->g, CYNF_ELT_MUL, hot, cynf_expand(c, weights, s.rank));
-    return s.rank == 1 ? hot : cynf_g_reduce(c->g, hot, strcmp(mode, "count") ? CYNF_REDUCE_MAX : CYNF_REDUCE_SUM, 1u << 1, false); /* axis 1 of any rank */
+    c->g->batch_mixed |= s.rank == 1; /* Keras takes a batch of numbers for one sample */
+    return cynf_g_reduce(c->g, hot, strcmp(mode, "count") ? CYNF_REDUCE_MAX : CYNF_REDUCE_SUM, s.rank == 1 ? 1u : 1u << 1, false); /* axis 1 of any rank */
 }
 
 static const char *mode_of(cynf_lower *c, const char *absent)

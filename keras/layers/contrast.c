@@ -80,7 +80,7 @@ static cynf_tensor_id clahe(cynf_lower *c)
     if (!range_of(c, &first, &size) || !cynf_cfg_ints(c, "tile_grid_size", 2, grid, 1, 8))
         return CYNF_NO_TENSOR;
     const int32_t n = s.d[0], h = s.d[1], w = s.d[2], channels = s.d[3], gh = grid[0], gw = grid[1], th = (h - 1) / gh + 1, tw = (w - 1) / gw + 1;
-    if ((int64_t)n * th * gh * tw * gw * channels > MAX_ELEMENTS / LEVELS || gh > h || gw > w)
+    if ((int64_t)n * th * gh * tw * gw * channels > MAX_ELEMENTS / LEVELS || th * gh > 2 * h || tw * gw > 2 * w)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "images of %d pixels and channels in %d x %d tiles are not supported; at most %d", h * w * channels, gh, gw,
             MAX_ELEMENTS / LEVELS);
     const cynf_tensor_id x = affine(c, given, 255 / size, -first * 255 / size);

@@ -77,13 +77,13 @@ cynf_tensor_id cynf_conv_kernel(cynf_lower *c, const cynf_conv *v, const char *n
 }
 
 /*
- * Keras 3 on TensorFlow adds the bias of a channels_first layer along the last axis when that has as many elements
+ * Keras 3.7 and later on TensorFlow add the bias of a channels_first layer along the last axis when that has as many elements
  * (keras/src/backend/tensorflow/numpy.py: add() takes it for a bias of channels_last); what Keras computes is what counts.
  */
 cynf_tensor_id cynf_conv_bias(cynf_lower *c, cynf_conv *v, int32_t filters, int32_t columns)
 {
     const cynf_tensor_id bias = cynf_layer_bias(c, filters);
-    if (bias < 0 || !v->im.first || c->keras < 3 || filters == 1 || columns != filters)
+    if (bias < 0 || !v->im.first || !cynf_biases(c) || filters == 1 || columns != filters)
         return bias;
     v->late_bias = bias;
     return CYNF_NO_TENSOR;

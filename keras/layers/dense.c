@@ -39,18 +39,24 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
     if (!arrow)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "its config has no equation of the form \"ab,bc->ac\"");
     const int n_x = (int)(comma - eq), n_k = (int)(arrow - comma - 1), n_y = (int)strlen(arrow + 2), n_list = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
-    const bool dots = strstr(eq, "...") == eq;
+    const bool dots = strstr(eq, "...") == eq, dots_after = !dots && memchr(eq, '.', (size_t)n_x);
     cynf_shape k = {0}, b = {0};
-    for (int pass = 0; pass < 2; pass++) /* the kernel, then the bias */
-        for (const char *p = pass ? bias_axes : comma + 1; p && (pass ? *p : p < arrow); p++) {
+    for (int pass = 0; pass < 2; pass++) /* the kernel, then the bias: 1 for the axes after its first that it lacks */
+        for (const char *p = pass ? arrow + 2 : comma + 1; pass ? bias_axes && *p : p < arrow; p++) {
             cynf_shape *s = pass ? &b : &k;
+            if (pass && !strchr(bias_axes, *p)) {
+                const int ones = !s->rank ? 0 : *p != '.' ? 1 : p[-1] != '.' ? x.rank - (n_x - 3) : 0;
+                for (int i = 0; i < ones && s->rank < CYNF_MAX_DIMS; i++)
+                    s->d[s->rank++] = 1;
+                continue;
+            }
             const char *in = memchr(eq, *p, (size_t)n_x), *out = strchr(arrow + 2, *p);
             int32_t size = 0;
             if (in) { /* axes after an ellipsis count from the end */
                 const int at = dots ? x.rank - (int)(comma - in) : (int)(in - eq);
                 size = at >= 0 && at < x.rank ? x.d[at] : 0;
             } else if (out) {
-                const int at = n_list - (n_y - (int)(out - arrow - 2));
+                const int at = dots_after ? (int)(out - arrow - 2) - 1 : n_list - (n_y - (int)(out - arrow - 2));
                 const cJSON *e = cJSON_IsArray(list) ? cJSON_GetArrayItem(list, at) : list;
                 size = at >= 0 && cJSON_IsNumber(e) && e->valuedouble >= 1 && e->valuedouble < 1 << 24 ? (int32_t)e->valuedouble : 0;
             }
@@ -61,16 +67,8 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
     if (n_k < 1)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "the equation \"%s\" has no kernel", eq);
     cynf_tensor_id y = cynf_einsum(c, eq, c->in[0], cynf_layer_kernel(c, &k));
-    if (bias_axes) { /* the bias broadcasts: 1 for the axes after its first that it lacks */
-        cynf_shape s = {0};
-        int at = 0;
-        for (const char *p = arrow + 2; *p; p++)
-            if (strchr(bias_axes, *p) && at < b.rank)
-                s.d[s.rank++] = b.d[at++];
-            else if (s.rank)
-                s.d[s.rank++] = 1;
-        y = cynf_g_binary(c->g, CYNF_ELT_ADD, y, cynf_layer_weight(c, "bias", &s));
-    }
+    if (bias_axes)
+        y = cynf_add_bias(c, y, cynf_layer_weight(c, "bias", &b));
     return cynf_activate(c, y, cynf_cfg(c, "activation"));
 }
 

@@ -335,6 +335,24 @@ cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n)
     return cynf_cfg_bool(c, "use_bias|bias", true) ? cynf_layer_weight(c, "bias", &(cynf_shape){1, {n}}) : CYNF_NO_TENSOR;
 }
 
+bool cynf_biases(const cynf_lower *c) { return c->keras > 3 || (c->keras == 3 && c->keras_minor >= 7); }
+
+cynf_tensor_id cynf_add_bias(cynf_lower *c, cynf_tensor_id y, cynf_tensor_id bias)
+{
+    const cynf_shape s = cynf_shape_of(c, y), b = cynf_shape_of(c, bias);
+    int wide = 0;
+    for (int i = 0; i < b.rank; i++)
+        wide += b.d[i] > 1;
+    const int32_t n = wide == 1 && cynf_biases(c) && s.rank > 1 ? (int32_t)cynf_shape_elems(&b) : 0;
+    cynf_shape along = {0};
+    if (n && n == s.d[s.rank - 1])
+        along = (cynf_shape){1, {n}};
+    else if (n && n == s.d[1])
+        for (along.rank = 0; along.rank < s.rank - 1; along.rank++)
+            along.d[along.rank] = along.rank ? 1 : n;
+    return cynf_g_binary(c->g, CYNF_ELT_ADD, y, along.rank ? cynf_g_reshape(c->g, bias, &along) : bias);
+}
+
 /* ---- tensors ------------------------------------------------------------------------------------------------------------ */
 
 cynf_shape cynf_shape_of(const cynf_lower *c, cynf_tensor_id t)

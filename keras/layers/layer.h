@@ -124,6 +124,12 @@ bool cynf_layer_int8(const cynf_lower *c);
 cynf_tensor_id cynf_quantise(cynf_lower *c, cynf_tensor_id x, uint32_t axes, cynf_tensor_id *scale);
 /** The bias of n elements when use_bias says so, else CYNF_NO_TENSOR. */
 cynf_tensor_id cynf_layer_bias(cynf_lower *c, int32_t n);
+/**
+ * y + bias as the add() of Keras on TensorFlow has it from 3.7 on (keras/src/backend/tensorflow/numpy.py): a bias with one dimension n over 1 goes along the last axis of y
+ * if that has n elements, else along axis 1 if that has n, whatever broadcasting would do.
+ */
+bool cynf_biases(const cynf_lower *c); /**< whether it is such a Keras */
+cynf_tensor_id cynf_add_bias(cynf_lower *c, cynf_tensor_id y, cynf_tensor_id bias);
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------------ */
 

@@ -22,7 +22,9 @@ static cynf_tensor_id join(cynf_lower *c, cynf_tensor_id a, cynf_tensor_id b)
     return a < 0 ? b : cynf_g_binary(c->g, c->keras >= 3 ? CYNF_ELT_MAX : CYNF_ELT_MUL, a, b);
 }
 
-static void merge_masks(cynf_lower *c, cynf_elt_kind kind)
+static bool masks_lost(const cynf_lower *c) { return c->keras == 3 && c->keras_minor < 4; }
+
+static void merge_masks(cynf_lower *c)
 {
     cynf_tensor_id y = CYNF_NO_TENSOR;
     int32_t masks = 0;
@@ -31,12 +33,44 @@ static void merge_masks(cynf_lower *c, cynf_elt_kind kind)
             y = join(c, y, c->mask[i]);
             masks++;
         }
-    if (!masks || (c->keras == 3 && c->keras_minor < 4))
-        return;
-    if (c->keras >= 3 && (kind == CYNF_ELT_MUL || kind == CYNF_ELT_MAX || kind == CYNF_ELT_MIN))
-        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "masked inputs, of which Keras 3 leaves out the masked steps, are not supported here");
-    if (c->keras < 3 || masks == c->n_in)
+    if (masks && (c->keras < 3 || (masks == c->n_in && !masks_lost(c))))
         *c->out_mask = y;
+}
+
+/* Whether Multiply, Maximum or Minimum leaves out the steps that a mask says do not count, which Keras 3 does. */
+static bool leaves_out(cynf_lower *c, cynf_elt_kind kind)
+{
+    bool any = false;
+    for (int32_t i = 0; i < c->n_in; i++)
+        any |= c->mask[i] >= 0;
+    return any && c->keras >= 3 && !masks_lost(c) && (kind == CYNF_ELT_MUL || kind == CYNF_ELT_MAX || kind == CYNF_ELT_MIN);
+}
+
+/*
+ * Their result so: a step that does not count is 1 in a product, and what the other inputs give in a maximum or minimum. Where no input counts the
+ * product is 0; a mask [batch, steps] becomes [batch, steps, 1].
+ */
+static cynf_tensor_id fold_counted(cynf_lower *c, cynf_elt_kind kind)
+{
+    cynf_tensor_id y = CYNF_NO_TENSOR, counts = CYNF_NO_TENSOR;
+    bool all = true;
+    for (int32_t i = 0; i < c->n_in; i++) {
+        cynf_tensor_id x = c->in[i];
+        const int rank = cynf_shape_of(c, x).rank;
+        const cynf_tensor_id mask = c->mask[i] < 0 ? c->mask[i] : cynf_expand(c, c->mask[i], 2);
+        if (c->g->status || rank != cynf_shape_of(c, c->in[0]).rank || (mask >= 0 && rank != cynf_shape_of(c, mask).rank))
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "masked inputs of other than 3 dimensions are not supported here");
+        all &= mask >= 0;
+        if (kind == CYNF_ELT_MUL) {
+            x = mask < 0 ? x : cynf_g_select(c->g, mask, x, cynf_g_scalar(c->g, 1));
+        } else if (i) {
+            x = mask < 0 ? x : cynf_g_select(c->g, mask, x, y);
+            y = counts < 0 ? y : cynf_g_select(c->g, counts, y, x);
+        }
+        counts = !all ? CYNF_NO_TENSOR : counts < 0 ? mask : cynf_g_binary(c->g, CYNF_ELT_MAX, counts, mask);
+        y = i ? cynf_g_binary(c->g, kind, y, x) : x;
+    }
+    return kind == CYNF_ELT_MUL && all ? cynf_g_select(c->g, counts, y, cynf_g_scalar(c->g, 0)) : y;
 }
 
 /* A layer is called with one list of tensors, the node of keras.ops of the same name with two operands. */
@@ -52,8 +86,10 @@ static cynf_tensor_id fold(cynf_lower *c, cynf_elt_kind kind)
     int rank = 1;
     for (int32_t i = 0; i < c->n_in; i++)
         rank = cynf_shape_of(c, c->in[i]).rank > rank ? cynf_shape_of(c, c->in[i]).rank : rank;
+    merge_masks(c);
+    if (leaves_out(c, kind))
+        return fold_counted(c, kind);
     cynf_tensor_id y = raise_rank(c, c->in[0], rank);
-    merge_masks(c, kind);
     for (int32_t i = 1; i < c->n_in; i++)
         y = cynf_g_binary(c->g, kind, y, raise_rank(c, c->in[i], rank));
     return y;
@@ -82,7 +118,7 @@ static void concatenate_masks(cynf_lower *c, int axis)
         any |= c->mask[i] >= 0;
         all &= c->mask[i] >= 0;
     }
-    if (!any || (c->keras == 3 && c->keras_minor < 4) || (!all && c->keras >= 3 && axis != 1)) /* a part without mask counts everywhere */
+    if (!any || masks_lost(c) || (!all && c->keras >= 3 && axis != 1)) /* a part without mask counts everywhere */
         return;
     cynf_tensor_id *part = malloc((size_t)c->n_in * sizeof *part);
     if (!part) {
@@ -93,7 +129,7 @@ static void concatenate_masks(cynf_lower *c, int axis)
     for (int32_t i = 0; i < c->n_in; i++) {
         const cynf_shape s = cynf_shape_of(c, c->in[i]), steps = {2, {s.d[0], s.d[1]}};
         part[i] = c->mask[i] < 0 && axis == 1 ? cynf_g_unary(c->g, cynf_g_const(c->g, &steps, NULL), CYNF_ACT_AFFINE, 0, 1, 0) : c->mask[i];
-        y = part[i] < 0 ? y : join(c, y, part[i]);
+        y = part[i] < 0 || axis == 1 ? y : join(c, y, part[i]);
     }
     *c->out_mask = axis == 1 ? cynf_concat_all(c, part, c->n_in, 1) : y;
     free(part);

@@ -26,16 +26,31 @@ static cynf_tensor_id inverse_rms(cynf_lower *c, cynf_tensor_id x, uint32_t mask
     return unary(c, unary(c, squares(c, x, mask), CYNF_ACT_AFFINE, mean_of(&s, mask), (float)epsilon), CYNF_ACT_RSQRT, 0, 0);
 }
 
-/* A weight over the axes of mask that broadcasts against x. */
+/* The sizes of the layer's axes in the order that its config lists them, which is that of its weights. */
+static cynf_shape listed(cynf_lower *c, const cynf_shape *x, uint32_t mask)
+{
+    const cJSON *axis = cynf_cfg(c, "axis");
+    cynf_shape s = {0};
+    for (const cJSON *e = cJSON_IsArray(axis) ? axis->child : NULL; e; e = e->next) {
+        const uint32_t one = cynf_cfg_axes(c, e, x->rank) & mask;
+        mask &= ~one;
+        for (int i = 0; i < x->rank; i++)
+            if (one >> i & 1)
+                s.d[s.rank++] = x->d[i];
+    }
+    for (int i = 0; i < x->rank; i++)
+        if (mask >> i & 1)
+            s.d[s.rank++] = x->d[i];
+    return s;
+}
+
+/* A weight over the axes of mask that broadcasts against x: Keras reshapes it, in whatever order the axes are listed. */
 static cynf_tensor_id over_axes(cynf_lower *c, const char *name, const cynf_shape *x, uint32_t mask)
 {
-    cynf_shape stored = {0}, used = {0};
-    for (int i = 0; i < x->rank; i++) {
-        if (mask >> i & 1)
-            stored.d[stored.rank++] = x->d[i];
+    cynf_shape stored = listed(c, x, mask), used = {0};
+    for (int i = 0; i < x->rank; i++)
         if (used.rank || mask >> i & 1)
             used.d[used.rank++] = mask >> i & 1 ? x->d[i] : 1;
-    }
     const cynf_tensor_id w = cynf_layer_weight(c, name, &stored);
     if (w >= 0)
         c->g->t[w].shape = used;
@@ -75,11 +90,12 @@ static cynf_tensor_id layer_normalization(cynf_lower *c)
     return gamma_beta(c, mul(c, x, inv), mask);
 }
 
+/* Its scale is not reshaped: it broadcasts from the last axis on, whichever axes the mean is over. */
 static cynf_tensor_id rms_normalization(cynf_lower *c)
 {
     const uint32_t mask = axes(c);
-    const cynf_shape s = cynf_shape_of(c, c->in[0]);
-    return mul(c, mul(c, c->in[0], inverse_rms(c, c->in[0], mask, cynf_cfg_number(c, "epsilon", 1e-6))), over_axes(c, "scale", &s, mask));
+    const cynf_shape x = cynf_shape_of(c, c->in[0]), s = listed(c, &x, mask);
+    return mul(c, mul(c, c->in[0], inverse_rms(c, c->in[0], mask, cynf_cfg_number(c, "epsilon", 1e-6))), cynf_layer_weight(c, "scale", &s));
 }
 
 /* x / |x|; 0 stays 0. */
