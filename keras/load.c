@@ -485,18 +485,37 @@ static char *read_architecture(const char *path)
     return s;
 }
 
-static cJSON *parse(const char *s, char *message, size_t cap)
+/* Python's json writes Infinity, which JSON does not have: as long a number that is too large stands for it. */
+static char *without_infinity(const char *s)
 {
-    const char *end = s, *first = s + strspn(s, " \t\r\n");
+    char *y = strdup(s);
+    bool text = false;
+    for (char *p = y; p && *p; p++) {
+        if (text && *p == '\\' && p[1])
+            p++;
+        else if (*p == '"')
+            text = !text;
+        else if (!text && !strncmp(p, "Infinity", 8))
+            memcpy(p, "1.0e9999", 8);
+    }
+    return y;
+}
+
+static cJSON *parse(const char *given, char *message, size_t cap)
+{
+    const char *first = given + strspn(given, " \t\r\n");
     if (*first != '{' && *first != '"')
-        return cynf_yaml_parse(s, message, cap);
-    cJSON *json = cJSON_ParseWithOpts(s, &end, true), *inner = json;
+        return cynf_yaml_parse(given, message, cap);
+    char *s = without_infinity(given);
+    const char *end = s;
+    cJSON *json = s ? cJSON_ParseWithOpts(s, &end, true) : NULL, *inner = json;
     if (cJSON_IsString(json)) { /* json.dumps(model.to_json()) */
         inner = cJSON_Parse(json->valuestring);
         cJSON_Delete(json);
     }
     if (!inner)
         snprintf(message, cap, "the model config is not JSON, or nested too deeply: it cannot be parsed from byte %td on", end - s);
+    free(s);
     return inner;
 }
 

@@ -488,8 +488,9 @@ cynf_tensor_id cynf_image_out(cynf_lower *c, const cynf_image *im, cynf_tensor_i
 
 extern const cynf_layer_class cynf_layers_conv[], cynf_layers_conv_transpose[], cynf_layers_dense[], cynf_layers_embedding[], cynf_layers_rnn[],
     cynf_layers_attention[], cynf_layers_norm[], cynf_layers_moments[], cynf_layers_activation[], cynf_layers_pool[], cynf_layers_resample[],
-    cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_legacy[], cynf_layers_categories[],
-    cynf_layers_spectrum[], cynf_layers_contrast[], cynf_layers_wrapper[], cynf_layers_custom[];
+    cynf_layers_shape[], cynf_layers_merge[], cynf_layers_identity[], cynf_layers_ops[], cynf_layers_ops_order[], cynf_layers_ops_shape[],
+    cynf_layers_ops_product[], cynf_layers_ops_nn[], cynf_layers_legacy[], cynf_layers_categories[], cynf_layers_spectrum[], cynf_layers_contrast[],
+    cynf_layers_wrapper[], cynf_layers_custom[];
 
 const cynf_layer_family *cynf_layer_families(void)
 {
@@ -509,6 +510,10 @@ const cynf_layer_family *cynf_layer_families(void)
         {"Merging", cynf_layers_merge},
         {"Training only", cynf_layers_identity},
         {"Nodes of `keras.ops`", cynf_layers_ops},
+        {"Nodes of `keras.ops`: order and look-up", cynf_layers_ops_order},
+        {"Nodes of `keras.ops`: shapes", cynf_layers_ops_shape},
+        {"Nodes of `keras.ops`: products", cynf_layers_ops_product},
+        {"Nodes of `keras.ops`: networks and images", cynf_layers_ops_nn},
         {"Of Keras 1 and 2", cynf_layers_legacy},
         {"Categories", cynf_layers_categories},
         {"Spectra", cynf_layers_spectrum},

@@ -144,6 +144,8 @@ cynf_tensor_id cynf_operand(cynf_lower *c, const cJSON *v);
 /** What the layers Add, Reshape ... are as nodes of keras.ops. */
 cynf_tensor_id cynf_op_binary(cynf_lower *c, cynf_elt_kind kind);
 cynf_tensor_id cynf_op_reshape(cynf_lower *c);
+cynf_tensor_id cynf_op_dot(cynf_lower *c);
+cynf_tensor_id cynf_op_average(cynf_lower *c);
 /** 1 where the real number x is not 0, else 0; 1 where p > q, else 0. */
 cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x);
 cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q);

@@ -107,6 +107,8 @@ static cynf_tensor_id subtract(cynf_lower *c)
 
 static cynf_tensor_id average(cynf_lower *c)
 {
+    if (is_op(c))
+        return cynf_op_average(c);
     return cynf_g_unary(c->g, fold(c, CYNF_ELT_ADD), CYNF_ACT_AFFINE, 1.f / (float)c->n_in, 0, 0);
 }
 
@@ -173,6 +175,8 @@ static cynf_tensor_id as_matrix(cynf_lower *c, cynf_tensor_id x, int axis, bool 
 /* y[b, i..., j...] = sum_k p[b, i..., k, ...] q[b, j..., k, ...] over one axis of each */
 static cynf_tensor_id dot(cynf_lower *c)
 {
+    if (is_op(c))
+        return cynf_op_dot(c);
     if (c->n_in != 2)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "%d inputs, expected 2", c->n_in);
     cynf_tensor_id x[2] = {c->in[0], c->in[1]};
@@ -228,12 +232,12 @@ const cynf_layer_class cynf_layers_merge[] = {
         "any number of inputs, broadcasting", "eltwise"},
     {"Subtract", subtract, CYNF_ANY_CALL},
     {"Multiply", multiply, CYNF_ANY_CALL},
-    {"Average", average, CYNF_MANY_INPUTS},
+    {"Average", average, CYNF_ANY_CALL},
     {"Maximum", maximum, CYNF_ANY_CALL},
     {"Minimum", minimum, CYNF_ANY_CALL},
     {"Concatenate", concatenate, CYNF_MANY_INPUTS,
         "axis but the batch", "copy", "parts are computed in place where they can be"},
-    {"Dot", dot, CYNF_MANY_INPUTS,
+    {"Dot", dot, CYNF_ANY_CALL,
         "axes, normalize", "gemm, reduce"},
     {"Merge", merge, CYNF_MANY_INPUTS,
         "Keras 1: modes sum, mul, ave, max, concat, dot, cos", "eltwise, copy, gemm, reduce", "of models where a Sequential begins with it; functions as mode are refused"},

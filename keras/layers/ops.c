@@ -3,18 +3,9 @@
  * Nodes of keras.ops in functional graphs. Operands are tensors, numbers or lists of numbers, and broadcast as in NumPy. Truth values are 1 and 0.
  * Constant choices along an axis (flip, roll, take, tile, mirrored padding) are a resampling of one tap.
  */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "keras/layers/layer.h"
-
-#define MAX_CONSTANT (1 << 20)
+#include "keras/layers/ops.h"
 
 /* ---- operands -------------------------------------------------------------------------------------------------------------- */
-
-static cynf_tensor_id unary(cynf_lower *c, cynf_tensor_id x, cynf_act act, float a, float b) { return cynf_g_unary(c->g, x, act, a, b, 0); }
-static cynf_tensor_id binary(cynf_lower *c, cynf_elt_kind kind, cynf_tensor_id p, cynf_tensor_id q) { return cynf_g_binary(c->g, kind, p, q); }
 
 /* Shape of a nest of lists; false when it is not one of numbers, or ragged. */
 static bool nest(const cJSON *v, cynf_shape *s, int depth)
@@ -61,59 +52,6 @@ cynf_tensor_id cynf_operand(cynf_lower *c, const cJSON *v)
     return y;
 }
 
-static cynf_tensor_id operand(cynf_lower *c, int position, const char *name)
-{
-    const cJSON *v = cynf_call_arg(c, position, name);
-    if (!v && c->call && !c->call->args && position == 0 && c->call->n_positional)
-        return c->in[0];
-    if (!v && c->keras < 3 && position == 1)
-        v = cynf_call_arg(c, -1, "y");
-    return v ? cynf_operand(c, v) : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "called without operand %d (%s)", position, name);
-}
-
-/* An option: in the config, or an argument of the call. */
-static const cJSON *option(const cynf_lower *c, int position, const char *name)
-{
-    const cJSON *v = cynf_cfg(c, name);
-    return v ? v : cynf_call_arg(c, position, name);
-}
-
-static double number(cynf_lower *c, int position, const char *name, double absent)
-{
-    const cJSON *v = option(c, position, name);
-    if (v && !cJSON_IsNumber(v))
-        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s is not a number", name);
-    return v && cJSON_IsNumber(v) ? v->valuedouble : absent;
-}
-
-/* One axis of x; the batch may be one, and then samples mix. */
-static int axis_of(cynf_lower *c, cynf_tensor_id x, const cJSON *v, int absent)
-{
-    const int rank = cynf_shape_of(c, x).rank;
-    double a = v && cJSON_IsNumber(v) ? v->valuedouble : absent;
-    a += a < 0 ? rank : 0;
-    if (c->g->status || a < 0 || a >= rank || a != floor(a)) {
-        cynf_graph_fail(c->g, CYNF_EFORMAT, "axis %g is out of range for an operand of rank %d", a, rank);
-        return 0;
-    }
-    if (!a)
-        c->g->batch_mixed = true;
-    return (int)a;
-}
-
-/* The axes of a reduction; without any, all. */
-static uint32_t axes(cynf_lower *c, cynf_tensor_id x)
-{
-    const int rank = cynf_shape_of(c, x).rank;
-    const cJSON *v = option(c, 1, "axis");
-    const uint32_t mask = v ? cynf_cfg_axes(c, v, rank) : (1u << rank) - 1;
-    if (mask & 1)
-        c->g->batch_mixed = true;
-    return mask;
-}
-
-static bool keepdims(const cynf_lower *c) { return cJSON_IsTrue(option(c, -1, "keepdims")); }
-
 /* ---- element by element ------------------------------------------------------------------------------------------------------- */
 
 static const struct simple {
@@ -122,7 +60,7 @@ static const struct simple {
     float a, b;
     const char *key; /* of parameter a */
 } simples[] = {
-    {"Absolute", CYNF_ACT_ABS, 0, 0, NULL}, {"Abs", CYNF_ACT_ABS, 0, 0, NULL}, {"Ceil", CYNF_ACT_CEIL, 0, 0, NULL}, {"Celu", CYNF_ACT_CELU, 1, 0, "alpha"},
+    {"Absolute", CYNF_ACT_ABS, 0, 0, NULL}, {"Abs", CYNF_ACT_ABS, 0, 0, NULL}, {"Fabs", CYNF_ACT_ABS, 0, 0, NULL}, {"Ceil", CYNF_ACT_CEIL, 0, 0, NULL}, {"Celu", CYNF_ACT_CELU, 1, 0, "alpha"},
     {"Cos", CYNF_ACT_COS, 0, 0, NULL}, {"Elu", CYNF_ACT_ELU, 1, 0, "alpha"}, {"Erf", CYNF_ACT_ERF, 0, 0, NULL}, {"Exp", CYNF_ACT_EXP, 0, 0, NULL},
     {"Expm1", CYNF_ACT_EXPM1, 0, 0, NULL}, {"Floor", CYNF_ACT_FLOOR, 0, 0, NULL}, {"HardSigmoid", CYNF_ACT_HARD_SIGMOID, 1.f / 6, 0.5f, NULL},
     {"HardSilu", CYNF_ACT_HARD_SILU, 0, 0, NULL}, {"HardShrink", CYNF_ACT_HARD_SHRINK, 0.5f, 0, "threshold"}, {"HardTanh", CYNF_ACT_CLIP, -1, 1, NULL},
@@ -147,9 +85,10 @@ static const char *const tf_functions[][2] = {
     {"concat", "Concatenate"}, {"__operators__.getitem", "GetItem"}, {"nn.softmax", "Softmax"},
 };
 
-static const char *class_name(const cynf_lower *c)
+/* The class of the node of keras.ops that this one is. */
+static const char *op_name(const cynf_lower *c)
 {
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->json, "class_name"));
+    const char *name = class_name(c);
     const cJSON *function = cynf_cfg(c, "function");
     for (size_t i = 0; c->keras < 3 && cJSON_IsString(function) && i < sizeof tf_functions / sizeof *tf_functions; i++)
         if (!strcmp(tf_functions[i][0], function->valuestring))
@@ -159,7 +98,7 @@ static const char *class_name(const cynf_lower *c)
 
 static cynf_tensor_id simple(cynf_lower *c)
 {
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     const cynf_tensor_id x = operand(c, 0, "x");
     for (size_t i = 0; i < sizeof simples / sizeof *simples; i++)
         if (!strcmp(simples[i].name, name))
@@ -175,7 +114,7 @@ static cynf_tensor_id gelu(cynf_lower *c)
 
 static cynf_tensor_id scaled_log(cynf_lower *c) /* Log2, Log10 */
 {
-    return unary(c, unary(c, operand(c, 0, "x"), CYNF_ACT_LOG, 0, 0), CYNF_ACT_AFFINE, (float)(1 / log(strcmp(class_name(c), "Log2") ? 10 : 2)), 0);
+    return unary(c, unary(c, operand(c, 0, "x"), CYNF_ACT_LOG, 0, 0), CYNF_ACT_AFFINE, (float)(1 / log(strcmp(op_name(c), "Log2") ? 10 : 2)), 0);
 }
 
 static cynf_tensor_id signed_of(cynf_lower *c, cynf_tensor_id x, cynf_tensor_id size) { return binary(c, CYNF_ELT_MUL, unary(c, x, CYNF_ACT_SIGN, 0, 0), size); }
@@ -201,7 +140,7 @@ static cynf_tensor_id tan_op(cynf_lower *c)
 
 static cynf_tensor_id hyperbolic(cynf_lower *c) /* Sinh, Cosh; exp(x) - 1 keeps the digits of a small sinh */
 {
-    const bool sinh = !strcmp(class_name(c), "Sinh");
+    const bool sinh = !strcmp(op_name(c), "Sinh");
     const cynf_tensor_id x = operand(c, 0, "x");
     const cynf_act f = sinh ? CYNF_ACT_EXPM1 : CYNF_ACT_EXP;
     return unary(c, binary(c, sinh ? CYNF_ELT_SUB : CYNF_ELT_ADD, unary(c, x, f, 0, 0), unary(c, unary(c, x, CYNF_ACT_NEG, 0, 0), f, 0, 0)), CYNF_ACT_AFFINE, 0.5f, 0);
@@ -237,6 +176,20 @@ static cynf_tensor_id cast(cynf_lower *c)
     return to && (!strncmp(to, "int", 3) || !strncmp(to, "uint", 4)) ? truncate(c, x) : x;
 }
 
+static cynf_tensor_id saturate_cast(cynf_lower *c)
+{
+    static const struct {
+        const char *type;
+        float low, high;
+    } ranges[] = {{"uint8", 0, 255}, {"int8", -128, 127}, {"uint16", 0, 65535}, {"int16", -32768, 32767}};
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const char *to = cynf_cfg_text(c, "dtype");
+    for (size_t i = 0; to && i < sizeof ranges / sizeof *ranges; i++)
+        if (!strcmp(ranges[i].type, to))
+            return truncate(c, unary(c, x, CYNF_ACT_CLIP, ranges[i].low, ranges[i].high));
+    return to && !strncmp(to, "float", 5) ? x : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "dtype %s is not supported; of whole numbers, those of 8 and 16 bits are", to ? to : "?");
+}
+
 cynf_tensor_id cynf_op_binary(cynf_lower *c, cynf_elt_kind kind) { return binary(c, kind, operand(c, 0, "x1"), operand(c, 1, "x2")); }
 
 static cynf_tensor_id divide(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_DIV); }
@@ -254,9 +207,16 @@ static cynf_tensor_id logaddexp(cynf_lower *c) /* max(p, q) + log(1 + exp(-|p - 
     return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0));
 }
 
+static cynf_tensor_id logaddexp2(cynf_lower *c) /* max(p, q) + log(1 + 2^-|p - q|) / log(2) */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id apart = unary(c, unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), CYNF_ACT_AFFINE, (float)-log(2), 0);
+    return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0), CYNF_ACT_AFFINE, (float)(1 / log(2)), 0));
+}
+
 static cynf_tensor_id compare(cynf_lower *c)
 {
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
     if (!strcmp(name, "Greater"))
         return cynf_greater(c, p, q);
@@ -272,7 +232,7 @@ static cynf_tensor_id compare(cynf_lower *c)
 
 static cynf_tensor_id logical(cynf_lower *c)
 {
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     if (!strcmp(name, "LogicalNot"))
         return binary(c, CYNF_ELT_EQUAL, operand(c, 0, "x"), cynf_g_scalar(c->g, 0));
     const cynf_tensor_id p = cynf_nonzero(c, operand(c, 0, "x1")), q = cynf_nonzero(c, operand(c, 1, "x2"));
@@ -289,7 +249,7 @@ static cynf_tensor_id where(cynf_lower *c)
 
 static cynf_tensor_id is_number(cynf_lower *c) /* Isnan, Isinf, Isfinite */
 {
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     const cynf_tensor_id x = operand(c, 0, "x"), size = unary(c, x, CYNF_ACT_ABS, 0, 0), inf = cynf_g_scalar(c->g, INFINITY);
     if (!strcmp(name, "Isnan"))
         return cynf_not(c, binary(c, CYNF_ELT_EQUAL, x, x));
@@ -306,7 +266,7 @@ static cynf_tensor_id hypot_op(cynf_lower *c)
 
 static cynf_tensor_id scaled(cynf_lower *c) /* Deg2rad, Rad2deg, Exp2 */
 {
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     const double factor = name[0] == 'E' ? log(2) : name[0] == 'D' ? acos(-1) / 180 : 180 / acos(-1);
     const cynf_tensor_id y = unary(c, operand(c, 0, "x"), CYNF_ACT_AFFINE, (float)factor, 0);
     return name[0] == 'E' ? unary(c, y, CYNF_ACT_EXP, 0, 0) : y;
@@ -318,7 +278,7 @@ static cynf_tensor_id arcsin(cynf_lower *c) /* Arcsin, Arccos: the angle of (sqr
 {
     const cynf_tensor_id x = operand(c, 0, "x"), other = binary(c, CYNF_ELT_MUL, unary(c, x, CYNF_ACT_AFFINE, 1, 1), unary(c, x, CYNF_ACT_AFFINE, -1, 1));
     const cynf_tensor_id root = unary(c, other, CYNF_ACT_SQRT, 0, 0);
-    return strcmp(class_name(c), "Arcsin") ? binary(c, CYNF_ELT_ATAN2, root, x) : binary(c, CYNF_ELT_ATAN2, x, root);
+    return strcmp(op_name(c), "Arcsin") ? binary(c, CYNF_ELT_ATAN2, root, x) : binary(c, CYNF_ELT_ATAN2, x, root);
 }
 
 static cynf_tensor_id arctanh(cynf_lower *c) /* sign(x) log(1 + 2 |x| / (1 - |x|)) / 2 */
@@ -335,11 +295,107 @@ static cynf_tensor_id arccosh(cynf_lower *c) /* log(1 + t + sqrt(t (t + 2))), t 
     return unary(c, binary(c, CYNF_ELT_ADD, t, root), CYNF_ACT_LOG1P, 0, 0);
 }
 
+static cynf_tensor_id same(cynf_lower *c) { return operand(c, 0, class_name(c)[1] == 't' ? "variable" : "x"); } /* Copy, StopGradient, ConvertToTensor ... */
+
+static cynf_tensor_id negative(cynf_lower *c, cynf_tensor_id x) { return cynf_greater(c, cynf_g_scalar(c->g, 0), x); }
+
+static cynf_tensor_id sign_bit(cynf_lower *c) /* -0, too */
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    return negative(c, cynf_g_select(c->g, x, x, unary(c, x, CYNF_ACT_RECIPROCAL, 0, 0)));
+}
+
+static cynf_tensor_id sinc(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), y = unary(c, x, CYNF_ACT_AFFINE, (float)acos(-1), 0);
+    return cynf_g_select(c->g, x, binary(c, CYNF_ELT_DIV, unary(c, y, CYNF_ACT_SIN, 0, 0), y), cynf_g_scalar(c->g, 1));
+}
+
+static cynf_tensor_id heaviside(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x1");
+    return cynf_g_select(c->g, x, cynf_not(c, negative(c, x)), operand(c, 1, "x2"));
+}
+
+static cynf_tensor_id not_a_number(cynf_lower *c, cynf_tensor_id x) { return cynf_not(c, binary(c, CYNF_ELT_EQUAL, x, x)); }
+
+static cynf_tensor_id extreme(cynf_lower *c) /* Fmax, Fmin: a number rather than NaN */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id y = binary(c, strcmp(class_name(c), "Fmax") ? CYNF_ELT_MIN : CYNF_ELT_MAX, p, q);
+    return cynf_g_select(c->g, not_a_number(c, p), q, cynf_g_select(c->g, not_a_number(c, q), p, y));
+}
+
+static cynf_tensor_id fmod_op(cynf_lower *c) /* the remainder of the sizes with the sign of x1 */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    return signed_of(c, p, binary(c, CYNF_ELT_MOD, unary(c, p, CYNF_ACT_ABS, 0, 0), unary(c, q, CYNF_ACT_ABS, 0, 0)));
+}
+
+static cynf_tensor_id divide_no_nan(cynf_lower *c)
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    return cynf_g_select(c->g, q, binary(c, CYNF_ELT_DIV, p, q), cynf_g_scalar(c->g, 0));
+}
+
+static cynf_tensor_id isclose(cynf_lower *c) /* |p - q| <= atol + rtol |q| */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const float rtol = (float)number(c, 2, "rtol", 1e-5), atol = (float)number(c, 3, "atol", 1e-8);
+    const cynf_tensor_id apart = unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), near = unary(c, unary(c, q, CYNF_ACT_ABS, 0, 0), CYNF_ACT_AFFINE, rtol, atol);
+    cynf_tensor_id y = binary(c, CYNF_ELT_MAX, binary(c, CYNF_ELT_EQUAL, p, q), binary(c, CYNF_ELT_GREATER_EQUAL, near, apart));
+    if (cynf_cfg_bool(c, "equal_nan", false))
+        y = binary(c, CYNF_ELT_MAX, y, binary(c, CYNF_ELT_MUL, not_a_number(c, p), not_a_number(c, q)));
+    return y;
+}
+
+static cynf_tensor_id infinite(cynf_lower *c) /* Isposinf, Isneginf */
+{
+    return binary(c, CYNF_ELT_EQUAL, operand(c, 0, "x"), cynf_g_scalar(c->g, class_name(c)[2] == 'p' ? INFINITY : -INFINITY));
+}
+
+static cynf_tensor_id nan_to_num(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const float high = (float)number(c, 2, "posinf", 3.4028234e38), low = (float)number(c, 3, "neginf", -3.4028234e38);
+    const cynf_tensor_id y = cynf_g_select(c->g, not_a_number(c, x), cynf_g_scalar(c->g, (float)number(c, 1, "nan", 0)), x);
+    const cynf_tensor_id z = cynf_g_select(c->g, binary(c, CYNF_ELT_EQUAL, y, cynf_g_scalar(c->g, INFINITY)), cynf_g_scalar(c->g, high), y);
+    return cynf_g_select(c->g, binary(c, CYNF_ELT_EQUAL, z, cynf_g_scalar(c->g, -INFINITY)), cynf_g_scalar(c->g, low), z);
+}
+
+static cynf_tensor_id erfc_op(cynf_lower *c) { return unary(c, unary(c, operand(c, 0, "x"), CYNF_ACT_ERF, 0, 0), CYNF_ACT_AFFINE, -1, 1); }
+
+static cynf_tensor_id ldexp_op(cynf_lower *c) /* x1 2^x2 */
+{
+    const cynf_tensor_id p = operand(c, 0, "x1");
+    return binary(c, CYNF_ELT_MUL, p, binary(c, CYNF_ELT_POW, cynf_g_scalar(c->g, 2), operand(c, 1, "x2")));
+}
+
+static cynf_tensor_id full_like(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x"), zero = cynf_g_select(c->g, x, cynf_g_scalar(c->g, 0), cynf_g_scalar(c->g, 0));
+    return binary(c, CYNF_ELT_ADD, zero, operand(c, 1, "fill_value"));
+}
+
+static cynf_tensor_id choose(cynf_lower *c) /* the choice of the first condition that holds */
+{
+    const cJSON *when = cynf_call_arg(c, 0, "condlist"), *what = cynf_call_arg(c, 1, "choicelist"), *rest = cynf_call_arg(c, 2, "default");
+    cynf_tensor_id y = rest ? cynf_operand(c, rest) : cynf_g_scalar(c->g, 0);
+    const int n = cJSON_GetArraySize(when);
+    if (n < 1 || n > CYNF_MAX_NODE_INPUTS || cJSON_GetArraySize(what) != n)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "condlist and choicelist are not lists of the same length up to %d", CYNF_MAX_NODE_INPUTS);
+    for (int i = n - 1; i >= 0 && !c->g->status; i--) {
+        const cynf_tensor_id yes = cynf_operand(c, cJSON_GetArrayItem(when, i));
+        y = cynf_g_select(c->g, yes, cynf_operand(c, cJSON_GetArrayItem(what, i)), y);
+    }
+    return y;
+}
+
 static cynf_tensor_id constant_like(cynf_lower *c) /* ZerosLike, OnesLike */
 {
     const cynf_shape s = cynf_shape_of(c, operand(c, 0, "x"));
     const cynf_tensor_id y = cynf_g_const(c->g, &s, NULL);
-    for (size_t i = 0; y >= 0 && class_name(c)[0] == 'O' && i < cynf_shape_elems(&s); i++)
+    for (size_t i = 0; y >= 0 && op_name(c)[0] == 'O' && i < cynf_shape_elems(&s); i++)
         c->g->t[y].data[i] = 1;
     return y;
 }
@@ -355,7 +411,7 @@ static cynf_tensor_id reduction(cynf_lower *c)
         {"Prod", CYNF_REDUCE_PROD}};
     const cynf_tensor_id x = operand(c, 0, "x");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i].name, class_name(c)))
+        if (!strcmp(kinds[i].name, op_name(c)))
             return cynf_g_reduce(c->g, x, kinds[i].kind, axes(c, x), keepdims(c));
     return CYNF_NO_TENSOR;
 }
@@ -363,7 +419,7 @@ static cynf_tensor_id reduction(cynf_lower *c)
 static cynf_tensor_id any_all(cynf_lower *c)
 {
     const cynf_tensor_id x = cynf_nonzero(c, operand(c, 0, "x"));
-    return cynf_g_reduce(c->g, x, class_name(c)[1] == 'n' ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, axes(c, x), keepdims(c));
+    return cynf_g_reduce(c->g, x, op_name(c)[1] == 'n' ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, axes(c, x), keepdims(c));
 }
 
 static cynf_tensor_id count_nonzero(cynf_lower *c)
@@ -378,7 +434,7 @@ static cynf_tensor_id spread(cynf_lower *c) /* Var, Std */
     const uint32_t mask = axes(c, x);
     const cynf_tensor_id centred = binary(c, CYNF_ELT_SUB, x, cynf_g_reduce(c->g, x, CYNF_REDUCE_MEAN, mask, true));
     const cynf_tensor_id var = cynf_g_reduce(c->g, unary(c, centred, CYNF_ACT_SQUARE, 0, 0), CYNF_REDUCE_MEAN, mask, keepdims(c));
-    return class_name(c)[0] == 'S' ? unary(c, var, CYNF_ACT_SQRT, 0, 0) : var;
+    return op_name(c)[0] == 'S' ? unary(c, var, CYNF_ACT_SQRT, 0, 0) : var;
 }
 
 static cynf_tensor_id logsumexp(cynf_lower *c)
@@ -390,40 +446,108 @@ static cynf_tensor_id logsumexp(cynf_lower *c)
     return binary(c, CYNF_ELT_ADD, cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, mask, keepdims(c)), rest);
 }
 
-/* The first index of the largest (smallest) element: n - max of (n - i) where x equals it. */
-static cynf_tensor_id arg(cynf_lower *c)
+/* The mean, or sum of x weights / sum of weights; weights are a list for one axis, or like x. */
+cynf_tensor_id cynf_op_average(cynf_lower *c)
 {
-    cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *v = option(c, 1, "axis");
-    if (!v)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "without an axis it is not supported");
-    const int axis = axis_of(c, x, v, 0);
-    cynf_shape s = {cynf_shape_of(c, x).rank, {1, 1, 1, 1, 1, 1, 1, 1}};
-    if (c->g->status)
-        return CYNF_NO_TENSOR;
-    const int32_t n = s.d[axis] = cynf_shape_of(c, x).d[axis];
-    x = !strcmp(class_name(c), "Argmin") ? unary(c, x, CYNF_ACT_NEG, 0, 0) : x;
-    const cynf_tensor_id most = cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, 1u << axis, true), countdown = cynf_g_const(c->g, &s, NULL);
-    for (int32_t i = 0; countdown >= 0 && i < n; i++)
-        c->g->t[countdown].data[i] = (float)(n - i);
-    const cynf_tensor_id equal = binary(c, CYNF_ELT_EQUAL, most, x);
-    const cynf_tensor_id best = cynf_g_reduce(c->g, binary(c, CYNF_ELT_MUL, equal, countdown), CYNF_REDUCE_MAX, 1u << axis, keepdims(c));
-    return unary(c, best, CYNF_ACT_AFFINE, -1, (float)n);
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *axis = cynf_cfg(c, "axis");
+    const int rank = cynf_shape_of(c, x).rank;
+    const uint32_t mask = c->g->status ? 0 : axis ? cynf_cfg_axes(c, axis, rank) : (1u << rank) - 1;
+    c->g->batch_mixed |= mask & 1;
+    if (!cynf_call_arg(c, 1, "weights"))
+        return cynf_g_reduce(c->g, x, CYNF_REDUCE_MEAN, mask, false);
+    cynf_tensor_id w = operand(c, 1, "weights");
+    if (cynf_shape_of(c, w).rank == 1 && rank > 1)
+        for (int i = 0; i < rank; i++)
+            w = mask >> i & 1 ? w : cynf_expand(c, w, i < axis_of(c, x, axis, 0) ? 0 : cynf_shape_of(c, w).rank);
+    return binary(c, CYNF_ELT_DIV, cynf_g_reduce(c->g, binary(c, CYNF_ELT_MUL, x, w), CYNF_REDUCE_SUM, mask, false), cynf_g_reduce(c->g, w, CYNF_REDUCE_SUM, mask, false));
+}
+
+static cynf_tensor_id ptp(cynf_lower *c) /* largest - smallest */
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const uint32_t mask = axes(c, x);
+    return binary(c, CYNF_ELT_SUB, cynf_g_reduce(c->g, x, CYNF_REDUCE_MAX, mask, keepdims(c)), cynf_g_reduce(c->g, x, CYNF_REDUCE_MIN, mask, keepdims(c)));
+}
+
+/* (sum |x|^order)^(1 / order), the order being a number or +-INFINITY: the largest, the smallest; of order 0 how many are not 0. */
+static cynf_tensor_id vector_norm(cynf_lower *c, cynf_tensor_id x, double order, uint32_t mask, bool keep)
+{
+    const cynf_tensor_id size = unary(c, x, CYNF_ACT_ABS, 0, 0);
+    if (isinf(order))
+        return cynf_g_reduce(c->g, size, order > 0 ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, mask, keep);
+    if (order == 0 || order == 1)
+        return cynf_g_reduce(c->g, order ? size : cynf_nonzero(c, x), CYNF_REDUCE_SUM, mask, keep);
+    if (order == 2)
+        return unary(c, cynf_g_reduce(c->g, x, CYNF_REDUCE_SUMSQ, mask, keep), CYNF_ACT_SQRT, 0, 0);
+    const cynf_tensor_id sum = cynf_g_reduce(c->g, binary(c, CYNF_ELT_POW, size, cynf_g_scalar(c->g, (float)order)), CYNF_REDUCE_SUM, mask, keep);
+    return binary(c, CYNF_ELT_POW, sum, cynf_g_scalar(c->g, (float)(1 / order)));
+}
+
+static cynf_tensor_id norm(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *ord = cynf_cfg(c, "ord"), *axis = cynf_cfg(c, "axis"), *value = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(ord, "config"), "value");
+    const char *text = cJSON_GetStringValue(ord);
+    const int rank = cynf_shape_of(c, x).rank;
+    const uint32_t mask = c->g->status ? 0 : axes(c, x);
+    int n = 0;
+    for (int i = 0; i < rank; i++)
+        n += mask >> i & 1;
+    double order = 2;
+    if (cJSON_IsNumber(ord) || cJSON_IsNumber(value))
+        order = cJSON_IsNumber(ord) ? ord->valuedouble : value->valuedouble;
+    else if (text && (!strcmp(text, "inf") || !strcmp(text, "Infinity")))
+        order = INFINITY;
+    else if (text && (!strcmp(text, "-inf") || !strcmp(text, "-Infinity")))
+        order = -INFINITY;
+    else if (ord && (!text || strcmp(text, "fro") || n != 2))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "ord is not a number, inf, -inf, or \"fro\" of a matrix");
+    if (!ord || n == 1 || text)
+        if (!ord || n == 1 || !strcmp(text, "fro"))
+            return vector_norm(c, x, order, mask, keepdims(c));
+    if (n != 2 || (order != 1 && order != -1 && !isinf(order)))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "ord %g of %d axes is not supported", order, n);
+    /* Sums of sizes along columns (1) or rows (inf), then the largest or smallest one. */
+    const cJSON *line = cJSON_GetArrayItem(axis, isinf(order) ? 1 : 0);
+    const uint32_t along = axis ? cynf_cfg_axes(c, line, rank) : isinf(order) ? 2u : 1u;
+    const cynf_tensor_id sums = cynf_g_reduce(c->g, unary(c, x, CYNF_ACT_ABS, 0, 0), CYNF_REDUCE_SUM, along, true);
+    const cynf_tensor_id y = cynf_g_reduce(c->g, sums, order > 0 ? CYNF_REDUCE_MAX : CYNF_REDUCE_MIN, mask & ~along, true);
+    if (keepdims(c) || c->g->status)
+        return y;
+    cynf_shape out = {0};
+    for (int i = 0; i < rank; i++)
+        if (!(mask >> i & 1))
+            out.d[out.rank++] = cynf_shape_of(c, x).d[i];
+    return cynf_g_reshape(c->g, y, &out);
+}
+
+/* Nansum, Nanmean, Nanmax, Nanmin, Nanprod: without what is not a number. */
+static cynf_tensor_id nan_reduction(cynf_lower *c)
+{
+    const char *name = class_name(c) + 3;
+    const cynf_tensor_id x = operand(c, 0, "x"), bad = not_a_number(c, x);
+    const uint32_t mask = axes(c, x);
+    const bool product = !strcmp(name, "prod"), most = !strcmp(name, "max"), least = !strcmp(name, "min");
+    const cynf_tensor_id clean = cynf_g_select(c->g, bad, cynf_g_scalar(c->g, most ? -INFINITY : least ? INFINITY : (float)product), x);
+    const cynf_tensor_id y = cynf_g_reduce(c->g, clean, product ? CYNF_REDUCE_PROD : most ? CYNF_REDUCE_MAX : least ? CYNF_REDUCE_MIN : CYNF_REDUCE_SUM, mask, keepdims(c));
+    return strcmp(name, "mean") ? y : binary(c, CYNF_ELT_DIV, y, cynf_g_reduce(c->g, cynf_not(c, bad), CYNF_REDUCE_SUM, mask, keepdims(c)));
 }
 
 static cynf_tensor_id normalize(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
-    if (number(c, 2, "order", 2) != 2)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only order 2 is supported");
-    const cynf_tensor_id inv = unary(c, cynf_g_reduce(c->g, x, CYNF_REDUCE_SUMSQ, axes(c, x), true), CYNF_ACT_RSQRT, 0, 0);
-    return binary(c, CYNF_ELT_MUL, x, binary(c, CYNF_ELT_MIN, inv, cynf_g_scalar(c->g, (float)(1 / number(c, 3, "epsilon", 1e-7)))));
+    const double order = number(c, 2, "order", 2), least = number(c, 3, "epsilon", 1e-7);
+    if (order == 2) {
+        const cynf_tensor_id inv = unary(c, cynf_g_reduce(c->g, x, CYNF_REDUCE_SUMSQ, axes(c, x), true), CYNF_ACT_RSQRT, 0, 0);
+        return binary(c, CYNF_ELT_MUL, x, binary(c, CYNF_ELT_MIN, inv, cynf_g_scalar(c->g, (float)(1 / least))));
+    }
+    return binary(c, CYNF_ELT_DIV, x, binary(c, CYNF_ELT_MAX, vector_norm(c, x, order, axes(c, x), true), cynf_g_scalar(c->g, (float)least)));
 }
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------------------- */
 
-/* Indices [n] along one axis, each below its size. */
-static cynf_tensor_id select_along(cynf_lower *c, cynf_tensor_id x, int axis, int32_t n, const int32_t *index)
+cynf_tensor_id cynf_select_along(cynf_lower *c, cynf_tensor_id x, int axis, int32_t n, const int32_t *index)
 {
     float *table = malloc(2 * (size_t)n * sizeof *table);
     if (!table || c->g->status) {
@@ -450,7 +574,7 @@ static cynf_tensor_id map_along(cynf_lower *c, cynf_tensor_id x, int axis, int64
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an axis of %lld elements is not supported", (long long)n);
     for (int32_t i = 0; i < n; i++)
         index[i] = f(i, size, parameter);
-    const cynf_tensor_id y = select_along(c, x, axis, (int32_t)n, index);
+    const cynf_tensor_id y = cynf_select_along(c, x, axis, (int32_t)n, index);
     free(index);
     return y;
 }
@@ -477,7 +601,8 @@ cynf_tensor_id cynf_pad_mirrored(cynf_lower *c, cynf_tensor_id x, int axis, int3
 static cynf_tensor_id flip(cynf_lower *c)
 {
     cynf_tensor_id x = operand(c, 0, "x");
-    const uint32_t mask = axes(c, x);
+    const char *name = class_name(c);
+    const uint32_t mask = !strcmp(name, "Flip") ? axes(c, x) : 1u << axis_of(c, x, NULL, !strcmp(name, "Fliplr"));
     for (int i = 0; mask >> i; i++)
         if (mask >> i & 1)
             x = map_along(c, x, i, cynf_shape_of(c, x).d[i], backwards, 0);
@@ -486,24 +611,34 @@ static cynf_tensor_id flip(cynf_lower *c)
 
 static cynf_tensor_id roll(cynf_lower *c)
 {
-    const cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *shift = option(c, 1, "shift"), *axis = option(c, 2, "axis");
-    if (!cJSON_IsNumber(shift) || !cJSON_IsNumber(axis) || fabs(shift->valuedouble) > 1 << 30)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only one shift along one axis is supported");
-    const int at = axis_of(c, x, axis, 0);
-    return map_along(c, x, at, cynf_shape_of(c, x).d[at], rolled, (int32_t)shift->valuedouble);
+    const cynf_tensor_id given = operand(c, 0, "x");
+    const cJSON *shift = option(c, 1, "shift"), *axis = cynf_cfg(c, "axis") ? cynf_cfg(c, "axis") : cynf_call_arg(c, 2, "axis");
+    const cynf_shape s = cynf_shape_of(c, given);
+    const int n = cJSON_IsArray(axis) ? cJSON_GetArraySize(axis) : 1;
+    cynf_tensor_id x = axis ? given : flat(c, given);
+    for (int i = 0; i < n && !c->g->status; i++) {
+        const cJSON *by = cJSON_IsArray(shift) ? cJSON_GetArrayItem(shift, i) : shift;
+        if (!cJSON_IsNumber(by) || fabs(by->valuedouble) > 1 << 30)
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "shift is not one number for each axis");
+        const int at = axis_of(c, x, cJSON_IsArray(axis) ? cJSON_GetArrayItem(axis, i) : axis, 0);
+        x = map_along(c, x, at, cynf_shape_of(c, x).d[at], rolled, (int32_t)by->valuedouble);
+    }
+    return axis ? x : cynf_g_reshape(c->g, x, &s);
 }
 
 static cynf_tensor_id tile(cynf_lower *c)
 {
     cynf_tensor_id x = operand(c, 0, "x");
     const cJSON *list = option(c, 1, "repeats");
-    const int rank = cynf_shape_of(c, x).rank, n = cJSON_GetArraySize(list);
-    if (!cJSON_IsArray(list) || n > rank)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "repeats is not a list of at most %d numbers", rank);
+    const int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
+    if (n > CYNF_MAX_DIMS)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "repeats is not a list of at most %d numbers", CYNF_MAX_DIMS);
+    c->g->batch_mixed |= cynf_shape_of(c, x).rank < n;
+    while (cynf_shape_of(c, x).rank < n && !c->g->status)
+        x = cynf_expand(c, x, 0);
     for (int i = 0; i < n && !c->g->status; i++) {
-        const cJSON *e = cJSON_GetArrayItem(list, i);
-        const int axis = rank - n + i;
+        const cJSON *e = cJSON_IsArray(list) ? cJSON_GetArrayItem(list, i) : list;
+        const int axis = cynf_shape_of(c, x).rank - n + i;
         const double times = cJSON_IsNumber(e) ? e->valuedouble : 0;
         if (times != 1)
             x = map_along(c, x, axis_of(c, x, NULL, axis), times > 0 && times < MAX_CONSTANT ? (int64_t)times * cynf_shape_of(c, x).d[axis] : 0, rolled, 0);
@@ -511,16 +646,29 @@ static cynf_tensor_id tile(cynf_lower *c)
     return x;
 }
 
+/* Each element of an axis as often as repeats says, one number for all or one for each. */
 static cynf_tensor_id repeat(cynf_lower *c)
 {
-    const cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *axis = option(c, 2, "axis");
-    const double times = number(c, 1, "repeats", 0);
-    int32_t counts[CYNF_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1};
-    if (!axis || times < 1 || times > MAX_CONSTANT)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only one number of repeats along one axis is supported");
-    counts[axis_of(c, x, axis, 0)] = (int32_t)times;
-    return cynf_g_repeat(c->g, x, counts);
+    const cJSON *axis = option(c, 2, "axis"), *repeats = option(c, 1, "repeats");
+    const cynf_tensor_id given = operand(c, 0, "x"), x = axis ? given : flat(c, given);
+    const int at = axis_of(c, x, axis, 0);
+    int32_t counts[CYNF_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1}, n = 0;
+    if (cJSON_IsArray(repeats) && cJSON_GetArraySize(repeats) == 1)
+        repeats = repeats->child;
+    if (!cJSON_IsArray(repeats)) {
+        if (!cJSON_IsNumber(repeats) || repeats->valuedouble < 1 || repeats->valuedouble > MAX_CONSTANT)
+            return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "repeats is neither a number nor a list of numbers");
+        counts[at] = (int32_t)repeats->valuedouble;
+        return cynf_g_repeat(c->g, x, counts);
+    }
+    int32_t *index = malloc(MAX_CONSTANT * sizeof *index), i = 0;
+    for (const cJSON *e = repeats->child; index && e; e = e->next, i++)
+        for (int32_t k = 0; cJSON_IsNumber(e) && k < e->valuedouble && n < MAX_CONSTANT; k++)
+            index[n++] = i;
+    const bool fits = index && !c->g->status && i == cynf_shape_of(c, x).d[at] && n > 0 && n < MAX_CONSTANT;
+    const cynf_tensor_id y = fits ? cynf_select_along(c, x, at, n, index) : cynf_graph_fail(c->g, CYNF_EFORMAT, "repeats are %d numbers for an axis of %d", i, cynf_shape_of(c, x).d[at]);
+    free(index);
+    return y;
 }
 
 static cynf_tensor_id pad(cynf_lower *c)
@@ -545,53 +693,6 @@ static cynf_tensor_id pad(cynf_lower *c)
     for (int i = 0; i < s.rank; i++)
         x = cynf_pad_mirrored(c, x, i, before[i], after[i], symmetric);
     return x;
-}
-
-static cynf_tensor_id take(cynf_lower *c)
-{
-    const cynf_tensor_id x = operand(c, 0, "x"), list = operand(c, 1, "indices");
-    const int axis = axis_of(c, x, option(c, 2, "axis"), 0);
-    if (c->g->status)
-        return CYNF_NO_TENSOR;
-    const cynf_shape s = cynf_shape_of(c, list);
-    const int32_t size = cynf_shape_of(c, x).d[axis], n = (int32_t)cynf_shape_elems(&s);
-    if (!c->g->t[list].data || s.rank > 1)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only constant indices, one number or a list, are supported");
-    int32_t *index = malloc((size_t)n * sizeof *index);
-    for (int32_t i = 0; index && i < n; i++) {
-        const float v = c->g->t[list].data[i];
-        index[i] = v >= (float)-size && v < (float)size ? (int32_t)(v < 0 ? v + (float)size : v) : -1;
-        if (index[i] < 0)
-            cynf_graph_fail(c->g, CYNF_EFORMAT, "index %g is out of range for an axis of %d", (double)v, size);
-    }
-    cynf_tensor_id y = index ? select_along(c, x, axis, n, index) : cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
-    free(index);
-    if (s.rank == 0 && !c->g->status) {
-        cynf_shape out = cynf_shape_of(c, y);
-        memmove(out.d + axis, out.d + axis + 1, (size_t)(out.rank - axis - 1) * sizeof *out.d);
-        out.rank--;
-        y = cynf_g_reshape(c->g, y, &out);
-    }
-    return y;
-}
-
-static cynf_tensor_id cumsum(cynf_lower *c)
-{
-    const cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *v = option(c, 1, "axis");
-    const int axis = axis_of(c, x, v, -1);
-    const int32_t n = cynf_shape_of(c, x).d[axis];
-    float *w = v && n <= 2048 ? calloc((size_t)n * (size_t)(n + 1), sizeof *w) : NULL;
-    if (c->g->status || !w) {
-        free(w);
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only sums along one axis of at most 2048 elements are supported");
-    }
-    for (int32_t i = 0; i < n; i++)
-        for (int32_t j = 0; j <= i; j++)
-            w[(size_t)i * (size_t)n + (size_t)j] = 1;
-    const cynf_tensor_id y = cynf_g_resample(c->g, x, axis, n, n, w, w + (size_t)n * (size_t)n);
-    free(w);
-    return y;
 }
 
 static cynf_tensor_id transpose(cynf_lower *c)
@@ -632,7 +733,9 @@ cynf_tensor_id cynf_op_reshape(cynf_lower *c)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "newshape is not a list of at most %d dimensions", CYNF_MAX_DIMS);
     for (const cJSON *e = list->child; e; e = e->next, s.rank++) /* an open dimension is the batch */
         s.d[s.rank] = cJSON_IsNumber(e) && e->valuedouble >= -1 && e->valuedouble < 1 << 30 ? (int32_t)e->valuedouble : s.rank ? 0 : cynf_shape_of(c, x).d[0];
-    return cynf_g_reshape(c->g, x, &s);
+    const cynf_tensor_id y = cynf_g_reshape(c->g, x, &s);
+    c->g->batch_mixed |= cynf_shape_of(c, x).d[0] != cynf_shape_of(c, y).d[0];
+    return y;
 }
 
 static cynf_tensor_id expand_dims(cynf_lower *c)
@@ -640,10 +743,15 @@ static cynf_tensor_id expand_dims(cynf_lower *c)
     cynf_tensor_id x = operand(c, 0, "x");
     const cJSON *v = option(c, 1, "axis");
     const int rank = cynf_shape_of(c, x).rank;
-    const double axis = cJSON_IsNumber(v) ? v->valuedouble + (v->valuedouble < 0 ? rank + 1 : 0) : -1;
-    if (axis < 0 || axis > rank)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis must be one number within the rank");
-    return cynf_expand(c, x, (int)axis);
+    const int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 1;
+    const uint32_t mask = n <= CYNF_MAX_DIMS - rank ? cynf_cfg_axes(c, v, rank + n) : 0;
+    if (!mask)
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis must be a number, or a list, within the rank");
+    for (int i = 0; mask >> i; i++)
+        if (mask >> i & 1)
+            x = cynf_expand(c, x, i);
+    c->g->batch_mixed |= mask & 1;
+    return x;
 }
 
 static cynf_tensor_id squeeze(cynf_lower *c)
@@ -665,8 +773,9 @@ static cynf_tensor_id stack(cynf_lower *c)
     const cJSON *v = option(c, 1, "axis");
     const double axis = cJSON_IsNumber(v) ? v->valuedouble + (v->valuedouble < 0 ? rank : 0) : 0;
     cynf_tensor_id part[CYNF_MAX_NODE_INPUTS];
-    if (axis < 1 || axis >= rank || c->n_in > CYNF_MAX_NODE_INPUTS)
+    if (axis < 0 || axis >= rank || c->n_in > CYNF_MAX_NODE_INPUTS)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "axis %g of %d tensors is not supported", axis, c->n_in);
+    c->g->batch_mixed |= axis == 0;
     for (int32_t i = 0; i < c->n_in; i++)
         part[i] = cynf_expand(c, c->in[i], (int)axis);
     return cynf_g_concat(c->g, part, c->n_in, (int)axis);
@@ -742,7 +851,7 @@ static cynf_tensor_id get_item(cynf_lower *c)
             int32_t *index = malloc((size_t)size * sizeof *index);
             for (int32_t i = 0; index && i < (int32_t)size; i++)
                 index[i] = (int32_t)begin + i * (int32_t)step;
-            x = step == 1 ? cynf_take(c, x, axis, (int32_t)begin, (int32_t)size) : index ? select_along(c, x, axis, (int32_t)size, index) : CYNF_NO_TENSOR;
+            x = step == 1 ? cynf_take(c, x, axis, (int32_t)begin, (int32_t)size) : index ? cynf_select_along(c, x, axis, (int32_t)size, index) : CYNF_NO_TENSOR;
             free(index);
             axis++;
             out.d[out.rank++] = (int32_t)size;
@@ -766,38 +875,18 @@ static cynf_tensor_id depth_to_space(cynf_lower *c)
     return cynf_g_reshape(c->g, cynf_g_transpose(c->g, y, (const int32_t[]){0, 1, 3, 2, 4, 5}), &(cynf_shape){4, {s.d[0], s.d[1] * b, s.d[2] * b, s.d[3] / (b * b)}});
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------------------------- */
-
-static cynf_tensor_id matmul(cynf_lower *c)
-{
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
-    const cynf_shape ps = cynf_shape_of(c, p), qs = cynf_shape_of(c, q);
-    if (c->g->status)
-        return CYNF_NO_TENSOR;
-    if (qs.rank == 2 && c->g->t[q].data)
-        return cynf_g_fc(c->g, p, q, CYNF_NO_TENSOR);
-    if (ps.rank < 2 || qs.rank != ps.rank)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "operands of rank %d and %d; only equal ranks of at least 2 are supported", ps.rank, qs.rank);
-    c->g->batch_mixed |= ps.rank == 2;
-    return cynf_g_gemm(c->g, p, q);
-}
-
-static cynf_tensor_id einsum(cynf_lower *c)
-{
-    const cJSON *eq = option(c, 0, "subscripts");
-    const int first = cynf_cfg(c, "subscripts") ? 0 : 1;
-    if (!cJSON_IsString(eq) || c->n_in > 2)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only equations of two operands are supported");
-    return cynf_einsum(c, eq->valuestring, operand(c, first, "x1"), operand(c, first + 1, "x2"));
-}
-
 static cynf_tensor_id one_hot(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
     const double n = number(c, 1, "num_classes", 0);
-    if (n < 1 || n > MAX_CONSTANT || number(c, 2, "axis", -1) != -1)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only the last axis and a number of classes of at least 1 are supported");
-    return cynf_one_hot(c, x, (int32_t)n);
+    const int rank = cynf_shape_of(c, x).rank;
+    const double axis = number(c, 2, "axis", -1), at = axis < 0 ? axis + rank + 1 : axis;
+    if (n < 1 || n > MAX_CONSTANT || !(at >= 1 && at <= rank))
+        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only an axis other than the batch and a number of classes of at least 1 are supported");
+    int32_t perm[CYNF_MAX_DIMS];
+    for (int i = 0; i < rank + 1 && i < CYNF_MAX_DIMS; i++)
+        perm[i] = i < at ? i : i == at ? rank : i - 1;
+    return cynf_g_transpose(c->g, cynf_one_hot(c, x, (int32_t)n), perm);
 }
 
 static cynf_tensor_id log_softmax(cynf_lower *c)
@@ -813,7 +902,7 @@ static cynf_tensor_id tf_function(cynf_lower *c)
         const char *name;
         cynf_elt_kind kind;
     } pairs[] = {{"Add", CYNF_ELT_ADD}, {"Subtract", CYNF_ELT_SUB}, {"Multiply", CYNF_ELT_MUL}, {"Maximum", CYNF_ELT_MAX}, {"Minimum", CYNF_ELT_MIN}};
-    const char *name = class_name(c);
+    const char *name = op_name(c);
     const cJSON *axis = cynf_call_arg(c, -1, "axis"), *function = cynf_cfg(c, "function");
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (!strcmp(pairs[i].name, name))
@@ -871,29 +960,32 @@ const cynf_layer_class cynf_layers_ops[] = {
     SIMPLE_OP("Selu") SIMPLE_OP("Sigmoid") SIMPLE_OP("Sign") SIMPLE_OP("Silu") SIMPLE_OP("Sin") SIMPLE_OP("SoftShrink") SIMPLE_OP("Softplus") SIMPLE_OP("Softsign")
     SIMPLE_OP("SparsePlus") SIMPLE_OP("SparseSigmoid") SIMPLE_OP("Sqrt") SIMPLE_OP("Square") SIMPLE_OP("Squareplus") SIMPLE_OP("Tanh") SIMPLE_OP("TanhShrink")
     OP("Gelu", gelu) OP("Log2", scaled_log) OP("Log10", scaled_log) OP("Trunc", trunc_op) OP("Round", round_op) OP("Tan", tan_op) OP("Sinh", hyperbolic)
-    OP("Cosh", hyperbolic) OP("Arcsinh", arcsinh) OP("Cbrt", cbrt_op) OP("Clip", clip) OP("Cast", cast) OP("Divide", divide) OP("TrueDivide", divide)
+    OP("Cosh", hyperbolic) OP("Arcsinh", arcsinh) OP("Cbrt", cbrt_op) OP("Clip", clip) OP("Cast", cast) OP("SaturateCast", saturate_cast) OP("Divide", divide) OP("TrueDivide", divide)
     OP("FloorDivide", floor_divide) OP("Power", power) OP("Logaddexp", logaddexp) OP("Greater", compare) OP("GreaterEqual", compare) OP("Less", compare)
     OP("LessEqual", compare) OP("Equal", compare) OP("NotEqual", compare) OP("LogicalAnd", logical) OP("LogicalOr", logical) OP("LogicalXor", logical)
     OP("LogicalNot", logical)
     OP_AS("Where", where, "element by element", "eltwise")
     OP("Isnan", is_number) OP("Isinf", is_number) OP("Isfinite", is_number) OP("Arctan", arctan) OP("Arctan2", arctan2) OP("Arcsin", arcsin) OP("Arccos", arcsin)
     OP("Arctanh", arctanh) OP("Arccosh", arccosh) OP("Mod", mod) OP("Hypot", hypot_op) OP("Deg2rad", scaled) OP("Rad2deg", scaled) OP("Exp2", scaled)
+    OP("Copy", same) OP("Conjugate", same) OP("Conj", same) OP("Real", same) OP("StopGradient", same) OP("ConvertToTensor", same) OP("Array", same) OP("Signbit", sign_bit)
+    OP("Fabs", simple) OP("Sinc", sinc) OP("Heaviside", heaviside) OP("Fmax", extreme) OP("Fmin", extreme) OP("Fmod", fmod_op) OP("DivideNoNan", divide_no_nan)
+    OP("Isclose", isclose) OP("Isposinf", infinite) OP("Isneginf", infinite) OP("NanToNum", nan_to_num) OP("Erfc", erfc_op) OP("Ldexp", ldexp_op)
+    OP("Logaddexp2", logaddexp2) OP("FullLike", full_like) OP("Select", choose)
     OP_AS("ZerosLike", constant_like, "element by element", "eltwise")
     OP("OnesLike", constant_like)
     OP_AS("Sum", reduction, "axis, keepdims", "reduce, eltwise")
     OP("Mean", reduction)
     OP("Max", reduction) OP("Amax", reduction) OP("Min", reduction) OP("Amin", reduction) OP("Prod", reduction) OP("Any", any_all) OP("All", any_all)
     OP("CountNonzero", count_nonzero) OP("Var", spread) OP("Std", spread) OP("Logsumexp", logsumexp)
-    OP_AS("Argmax", arg, "axis, keepdims", "reduce, eltwise", "an axis is needed")
-    OP("Argmin", arg)
-    OP_AS("Normalize", normalize, "axis", "reduce, eltwise", "order 2")
+    OP("Ptp", ptp) OP("Nansum", nan_reduction) OP("Nanmean", nan_reduction) OP("Nanmax", nan_reduction) OP("Nanmin", nan_reduction) OP("Nanprod", nan_reduction)
+    OP_AS("Norm", norm, "ord, axis, keepdims", "reduce, eltwise", "of matrices: ord 1, -1, inf, -inf and \"fro\"")
+    OP_AS("Normalize", normalize, "axis, order", "reduce, eltwise")
     OP_AS("Flip", flip, "axis", "resample")
-    OP_AS("Roll", roll, "shift, axis", "resample", "one axis")
+    OP("Fliplr", flip) OP("Flipud", flip)
+    OP_AS("Roll", roll, "shift, axis", "resample")
     OP_AS("Tile", tile, "repeats", "resample")
-    OP_AS("Repeat", repeat, "repeats, axis", "copy", "one number of repeats")
+    OP_AS("Repeat", repeat, "repeats, axis", "copy, resample")
     OP_AS("Pad", pad, "pad_width, mode constant, reflect, symmetric", "copy, resample")
-    OP_AS("Take", take, "indices, axis", "resample", "constant indices")
-    OP_AS("Cumsum", cumsum, "axis", "resample", "at most 2048 elements")
     OP_AS("Transpose", transpose, "axes", "copy")
     OP("Swapaxes", swapaxes)
     OP_AS("ExpandDims", expand_dims, "axis", "none")
@@ -905,9 +997,7 @@ const cynf_layer_class cynf_layers_ops[] = {
     OP_AS("TFOpLambda", tf_function, "functions of TensorFlow in models of Keras 2: element by element, reductions, shapes, softmax", "eltwise, reduce, copy")
     OP_AS("SlicingOpLambda", tf_function, "numbers, slices, ellipses, new axes", "copy")
     OP_AS("TensorFlowOpLayer", tf_operation, "Reshape, and functions of one or two operands element by element", "eltwise")
-    OP_AS("Matmul", matmul, "equal ranks of at least 2", "gemm")
-    OP_AS("Einsum", einsum, "two operands, ellipses", "gemm")
-    OP_AS("OneHot", one_hot, "num_classes", "eltwise", "the last axis")
+    OP_AS("OneHot", one_hot, "num_classes, axis", "eltwise, copy")
     OP_AS("LogSoftmax", log_softmax, "axis", "softmax")
     {NULL, NULL, CYNF_ONE_INPUT},
 };

@@ -126,6 +126,14 @@ static cynf_tensor_id op_pool(cynf_lower *c, cynf_pool_kind kind)
     return rank >= 3 && rank <= 5 ? window(c, rank - 2, kind) : cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of 3 to 5 dimensions", rank);
 }
 
+static cynf_tensor_id op_adaptive(cynf_lower *c, cynf_pool_kind kind)
+{
+    const int rank = cynf_shape_of(c, c->in[0]).rank;
+    return rank >= 3 && rank <= 5 ? adaptive(c, rank - 2, kind) : cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of 3 to 5 dimensions", rank);
+}
+
+static cynf_tensor_id op_adaptive_max(cynf_lower *c) { return op_adaptive(c, CYNF_POOL_MAX); }
+static cynf_tensor_id op_adaptive_average(cynf_lower *c) { return op_adaptive(c, CYNF_POOL_AVG); }
 static cynf_tensor_id op_max_pool(cynf_lower *c) { return op_pool(c, CYNF_POOL_MAX); }
 static cynf_tensor_id op_average_pool(cynf_lower *c) { return op_pool(c, CYNF_POOL_AVG); }
 
@@ -157,5 +165,8 @@ const cynf_layer_class cynf_layers_pool[] = {
     {"MaxPool", op_max_pool, CYNF_ONE_INPUT,
         "nodes of keras.ops", "pool"},
     {"AveragePool", op_average_pool, CYNF_ONE_INPUT},
+    {"AdaptiveMaxPool", op_adaptive_max, CYNF_ONE_INPUT,
+        "nodes of keras.ops: output_size, up to 64 for maxima", "reduce, copy, resample"},
+    {"AdaptiveAveragePool", op_adaptive_average, CYNF_ONE_INPUT},
     {NULL, NULL, CYNF_ONE_INPUT},
 };
