@@ -84,10 +84,10 @@ static cynf_tensor_id fit(cynf_lower *c, cynf_tensor_id x, const phase f[3])
     return cynf_g_pad(c->g, x, begin, after, 0);
 }
 
-/* One phase of each axis: [n, h, w, filters]. x has the depth taps of f[0] as channels. */
-static cynf_tensor_id phase_conv(cynf_lower *c, const cynf_conv *v, cynf_tensor_id x, cynf_tensor_id w, cynf_tensor_id bias, const phase f[3], int32_t filters, const cJSON *act)
+/* One phase of each axis: [n, h, w, filters]. x [n, ...] has the depth taps of f[0] as channels; without any it is not needed. */
+static cynf_tensor_id phase_conv(cynf_lower *c, const cynf_conv *v, cynf_tensor_id x, int32_t n, cynf_tensor_id w, cynf_tensor_id bias, const phase f[3], int32_t filters,
+    const cJSON *act)
 {
-    const int32_t n = cynf_shape_of(c, x).d[0];
     const cynf_tensor_id part = f[0].taps && f[1].taps && f[2].taps ? fit(c, x, f) : CYNF_NO_TENSOR;
     if (c->g->status)
         return CYNF_NO_TENSOR;
@@ -125,13 +125,12 @@ static cynf_tensor_id transposed(cynf_lower *c, int n)
     const cJSON *act = cynf_cfg(c, "activation"), *early = v.late_bias < 0 && cynf_activation_pointwise(act) ? act : NULL;
     for (int32_t d = 0; d < phases[0] && !c->g->status; d++) {
         phase f[3] = {find_phase(v.k[0], v.s[0], v.d[0], p[0], d, out[0])};
-        const cynf_tensor_id xd = n < 3 ? v.im.x : !f[0].taps ? cynf_g_reshape(c->g, v.im.x, &(cynf_shape){4, {-1, x.d[2], x.d[3], x.d[4]}})
-            : cynf_conv_slices(c, v.im.x, f[0].taps, f[0].dilation, 1, f[0].before, f[0].count, 1);
+        const cynf_tensor_id xd = n < 3 ? v.im.x : !f[0].taps ? CYNF_NO_TENSOR : cynf_conv_slices(c, v.im.x, f[0].taps, f[0].dilation, 1, f[0].before, f[0].count, 1);
         for (int32_t h = 0; h < phases[1]; h++) {
             f[1] = find_phase(v.k[1], v.s[1], v.d[1], p[1], h, out[1]);
             for (int32_t i = 0; i < phases[2]; i++) {
                 f[2] = find_phase(v.k[2], v.s[2], v.d[2], p[2], i, out[2]);
-                parts[i] = phase_conv(c, &v, xd, w, bias, f, filters, early);
+                parts[i] = phase_conv(c, &v, xd, n < 3 ? x.d[0] : x.d[0] * f[0].count, w, bias, f, filters, early);
             }
             rows[h] = cynf_g_interleave(c->g, parts, phases[2], 2);
         }

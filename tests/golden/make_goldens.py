@@ -183,6 +183,58 @@ def operations():
     return keras.Model([a, b], [y, keras.ops.max(x[:, 1:, ::2], axis=1), keras.ops.argmax(a, axis=-1), keras.ops.std(b, axis=(1, 2))])
 
 
+def masked_merges():
+    i = L.Input((6, 4))
+    a = L.Masking(0.0)(L.ReLU(threshold=0.7)(L.GlobalAveragePooling1D(keepdims=True)(i) * 0.0 + i))
+    b = L.Dense(4)(L.Masking(0.0)(L.ReLU(threshold=0.2)(i)))
+    x = [L.Multiply()([a, b]), L.Maximum()([a, b, a]), L.Minimum()([b, a])]
+    y = L.LSTM(3)(L.TimeDistributed(L.Dense(3))(L.Concatenate(axis=1)([*x, L.BatchNormalization()(a)])))
+    return keras.Model(i, [*x, y, L.MultiHeadAttention(2, 3, dropout=0.1)(a, b)])
+
+
+def attention_variants():
+    i, m = L.Input((4, 6)), L.Input((4, 6))
+    four = keras.ops.reshape(i, (-1, 2, 2, 6))
+    gated = L.MultiHeadAttention(2, 3, value_dim=5, use_gate=True, sliding_window=2)(i, m, use_causal_mask=True)
+    return keras.Model([i, m], [gated, L.Attention(score_mode='concat')([four, four], use_causal_mask=True), L.AdditiveAttention()([four, four]),
+                                L.MultiHeadAttention(4, 1)(i, m), L.Softmax()(i, mask=m > 0)])
+
+
+def order_operations():
+    ops, a = keras.ops, L.Input((5, 4))
+    values, places = ops.top_k(a, 3)
+    return keras.Model(a, [ops.sort(a, axis=1), ops.argsort(a, axis=-1), values, places, ops.median(a, axis=(1, 2), keepdims=True), ops.quantile(a, 0.3, axis=1),
+                           ops.percentile(a, 70.0, axis=-1, method='nearest'), ops.take(a, [[0, 3], [-1, 1]], axis=1), ops.take_along_axis(a, ops.argsort(a * a, axis=1), axis=1),
+                           ops.cumsum(a, axis=1), ops.cumprod(a, axis=-1), ops.argmax(a, axis=1, keepdims=True), ops.digitize(a, np.array([-0.5, 0.0, 0.5], 'f4'))])
+
+
+def shape_operations():
+    ops, a = keras.ops, L.Input((4, 6))
+    return keras.Model(a, [ops.moveaxis(a, 2, 1), ops.tril(a, k=1), ops.triu(a, k=-1), ops.diagonal(a, offset=1, axis1=1, axis2=2), ops.trace(a, axis1=1, axis2=2),
+                           ops.rot90(a, k=3, axes=(1, 2)), ops.diff(a, n=2, axis=1), ops.roll(a, (1, -2), axis=(1, 2)), ops.repeat(a, [1, 0, 2, 1], axis=1), ops.hstack([a, a * 2.0]),
+                           ops.append(a, a[:, :1], axis=1), *ops.array_split(a, 4, axis=2), *ops.unstack(a, axis=1), ops.slice(a, [0, 1, 2], [2, 2, 3]),
+                           ops.extract_sequences(a, 3, 2), ops.linspace(a[:, 0], a[:, 1], 3, axis=1), ops.expand_dims(a, (1, 3)), ops.broadcast_to(a[:, None], (2, 3, 4, 6)),
+                           ops.trapezoid(a, dx=0.5), ops.tile(a, 2), ops.stack([a, a], axis=1)])
+
+
+def product_operations():
+    ops, a, b, w = keras.ops, L.Input((3, 4)), L.Input((3, 4)), np.linspace(-1, 1, 24, dtype='f4').reshape(4, 3, 2)
+    return keras.Model([a, b], [ops.tensordot(a, w, axes=[[1, 2], [1, 0]]), ops.inner(a, w[:, :, 0].T), ops.dot(a, w[:, 0]), ops.cross(a[..., :3], b[..., 1:]),
+                                ops.matmul(a[:, :, None], b[:, :, :, None]), ops.matmul(a, w[:, 0, 0]), ops.einsum('bij->bji', a), ops.einsum('bij,bkj,jmn->bikmn', a, b, w),
+                                ops.einsum('bii->bi', a[:, :, :3]), ops.norm(a, axis=-1, ord=np.inf), ops.norm(a, axis=(1, 2), ord=1), ops.norm(b, axis=1, ord=3),
+                                ops.average(a, axis=1, weights=w[:3, 0, 0] + 2)])
+
+
+def network_operations():
+    ops, a, i = keras.ops, L.Input((4, 6)), L.Input((6, 4, 3))
+    heads = ops.reshape(a, (-1, 4, 2, 3))
+    return keras.Model([a, i], [ops.glu(a), ops.threshold(a, 0.1, -2.0), ops.sparsemax(a, axis=1), *ops.moments(a, axes=[1]), ops.layer_normalization(a, axis=(1, 2)),
+                                ops.rms_normalization(a), ops.normalize(a, order=1, axis=1), ops.dot_product_attention(heads, heads, heads, is_causal=True), ops.nan_to_num(ops.log(a)),
+                                ops.select([a > 1, a > 0], [a, a * 2.0], -1.0), ops.fmod(a, 0.7 + 0.0 * a), ops.isclose(a, ops.round(a, 1), atol=0.02), ops.image.rgb_to_grayscale(i),
+                                ops.image.pad_images(i, 1, 2, target_height=9, target_width=7), ops.image.crop_images(i, 1, 1, target_height=3, target_width=2),
+                                ops.nn.space_to_depth(i, 2), ops.image.extract_patches(i, (3, 2), strides=(2, 1), padding='same'), ops.adaptive_max_pool(i, (3, 2))])
+
+
 CASES = {
     'conv2d_stride_same': lambda: sequential((11, 10, 3), L.Conv2D(20, (3, 4), strides=(2, 3), padding='same', activation='elu')),
     'conv2d_dilated': lambda: sequential((14, 13, 6), L.Conv2D(9, 3, dilation_rate=(2, 3), padding='same')),
@@ -211,6 +263,7 @@ CASES = {
                                            L.Conv2DTranspose(3, (4, 5), strides=(3, 2), output_padding=(1, 0))),
     'conv3d': lambda: sequential((4, 5, 6, 2), L.Conv3D(4, (2, 3, 3), strides=(1, 2, 1), padding='same', groups=2), L.Conv3DTranspose(2, 2, strides=(2, 1, 2))),
     'normalisations': lambda: sequential((5, 6, 8), L.LayerNormalization(axis=[1, 3]), L.GroupNormalization(4), L.RMSNormalization(), L.UnitNormalization()),
+    'conv3d_transpose': lambda: sequential((2, 3, 2, 2), L.Conv3DTranspose(2, 1, strides=(2, 4, 1), padding='same', output_padding=(0, 2, 0))),
     'einsum_dense': lambda: sequential((5, 6), L.EinsumDense('abc,cde->abde', (None, 2, 3), bias_axes='de'), L.EinsumDense('abcd,cde->abe', (None, 4), activation='tanh')),
     'conv_lstm': lambda: sequential((3, 6, 5, 2), L.ConvLSTM2D(3, 3, strides=2, padding='same', return_sequences=True)),
     'resizing': lambda: sequential((7, 9, 2), L.Resizing(5, 13, interpolation='bicubic'), L.Resizing(3, 7, interpolation='bicubic', antialias=True),
@@ -235,6 +288,14 @@ CASES = {
     'stateful': stateful,
     'stateful_conv_lstm': stateful_conv_lstm,
     'operations': operations,
+    'order_operations': order_operations,
+    'shape_operations': shape_operations,
+    'product_operations': product_operations,
+    'network_operations': network_operations,
+    'masked_merges': masked_merges,
+    'attention_variants': attention_variants,
+    'axis_orders': lambda: sequential((4, 3, 4), L.LayerNormalization(axis=[-1, 1]), L.EinsumDense('abcd,cde->aebd', (5, 4, 4), bias_axes='be'),
+                                      L.EinsumDense('ab...,bc->ac...', (6, 4, 4), bias_axes='c'), L.RMSNormalization(axis=[1, 2, 3])),
     'residual': residual,
     'inception': inception,
     'two_inputs': two_inputs,
