@@ -166,7 +166,8 @@ const cynf_layer_class cynf_layers_pool[] = {
         "nodes of keras.ops", "pool"},
     {"AveragePool", op_average_pool, CYNF_ONE_INPUT},
     {"AdaptiveMaxPool", op_adaptive_max, CYNF_ONE_INPUT,
-        "nodes of keras.ops: output_size, up to 64 for maxima", "reduce, copy, resample"},
-    {"AdaptiveAveragePool", op_adaptive_average, CYNF_ONE_INPUT},
+        "node of keras.ops: output_size up to 64, data_format", "reduce, copy"},
+    {"AdaptiveAveragePool", op_adaptive_average, CYNF_ONE_INPUT,
+        "node of keras.ops: output_size, data_format", "resample"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

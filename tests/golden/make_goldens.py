@@ -205,7 +205,9 @@ def order_operations():
     values, places = ops.top_k(a, 3)
     return keras.Model(a, [ops.sort(a, axis=1), ops.argsort(a, axis=-1), values, places, ops.median(a, axis=(1, 2), keepdims=True), ops.quantile(a, 0.3, axis=1),
                            ops.percentile(a, 70.0, axis=-1, method='nearest'), ops.take(a, [[0, 3], [-1, 1]], axis=1), ops.take_along_axis(a, ops.argsort(a * a, axis=1), axis=1),
-                           ops.cumsum(a, axis=1), ops.cumprod(a, axis=-1), ops.argmax(a, axis=1, keepdims=True), ops.digitize(a, np.array([-0.5, 0.0, 0.5], 'f4'))])
+                           ops.cumsum(a, axis=1), ops.cumprod(a, axis=-1), ops.argmax(a, axis=1, keepdims=True), ops.digitize(a, np.array([-0.5, 0.0, 0.5], 'f4')),
+                           ops.take(np.linspace(-1, 1, 15, dtype='f4').reshape(5, 3), ops.argmax(a, axis=1), axis=0), ops.take(a, ops.argmin(a[:, :, 0], axis=1), axis=1),
+                           ops.one_hot(ops.argmax(a, axis=-1), 4, axis=1)])
 
 
 def shape_operations():
@@ -220,7 +222,8 @@ def shape_operations():
 def product_operations():
     ops, a, b, w = keras.ops, L.Input((3, 4)), L.Input((3, 4)), np.linspace(-1, 1, 24, dtype='f4').reshape(4, 3, 2)
     return keras.Model([a, b], [ops.tensordot(a, w, axes=[[1, 2], [1, 0]]), ops.inner(a, w[:, :, 0].T), ops.dot(a, w[:, 0]), ops.cross(a[..., :3], b[..., 1:]),
-                                ops.matmul(a[:, :, None], b[:, :, :, None]), ops.matmul(a, w[:, 0, 0]), ops.einsum('bij->bji', a), ops.einsum('bij,bkj,jmn->bikmn', a, b, w),
+                                ops.matmul(a[:, :, None], b[:, :, :, None]), ops.matmul(a, w[:, 0, 0]), ops.matmul(a, w[:, 0]), ops.inner(a, b),
+                                ops.tensordot(a, b, axes=[[1, 2], [1, 2]]), ops.einsum('bij->bji', a), ops.einsum('bij,bkj,jmn->bikmn', a, b, w),
                                 ops.einsum('bii->bi', a[:, :, :3]), ops.norm(a, axis=-1, ord=np.inf), ops.norm(a, axis=(1, 2), ord=1), ops.norm(b, axis=1, ord=3),
                                 ops.average(a, axis=1, weights=w[:3, 0, 0] + 2)])
 
@@ -232,7 +235,8 @@ def network_operations():
                                 ops.rms_normalization(a), ops.normalize(a, order=1, axis=1), ops.dot_product_attention(heads, heads, heads, is_causal=True), ops.nan_to_num(ops.log(a)),
                                 ops.select([a > 1, a > 0], [a, a * 2.0], -1.0), ops.fmod(a, 0.7 + 0.0 * a), ops.isclose(a, ops.round(a, 1), atol=0.02), ops.image.rgb_to_grayscale(i),
                                 ops.image.pad_images(i, 1, 2, target_height=9, target_width=7), ops.image.crop_images(i, 1, 1, target_height=3, target_width=2),
-                                ops.nn.space_to_depth(i, 2), ops.image.extract_patches(i, (3, 2), strides=(2, 1), padding='same'), ops.adaptive_max_pool(i, (3, 2))])
+                                ops.nn.space_to_depth(i, 2), ops.image.extract_patches(i, (3, 2), strides=(2, 1), padding='same'), ops.adaptive_max_pool(i, (3, 2)),
+                                     ops.adaptive_average_pool(i, (3, 2))])
 
 
 CASES = {
