@@ -215,7 +215,8 @@ static void check_weights(cynf_lower *c)
     for (size_t i = 0; cynf_layer_int8(c) && i < sizeof int8 / sizeof *int8; i++)
         if (!strcmp(c->klass->name, int8[i]))
             return;
-    if (policy && (strstr(policy, "Quantized") || strstr(policy, "Float8") || strstr(policy, "_from_")))
+    const char *kind = policy ? strstr(policy, "DTypePolicy") : NULL; /* Int4DTypePolicy, GPTQDTypePolicy ..., but DTypePolicy, FloatDTypePolicy */
+    if (policy && ((kind && kind != policy && strcmp(policy, "FloatDTypePolicy")) || strstr(policy, "_from_")))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its dtype policy \"%s\" means quantised weights, which are not supported; save the model before quantize()", policy);
 }
 

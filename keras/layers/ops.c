@@ -503,9 +503,8 @@ static cynf_tensor_id norm(cynf_lower *c)
         order = -INFINITY;
     else if (ord && (!text || strcmp(text, "fro") || n != 2))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "ord is not a number, inf, -inf, or \"fro\" of a matrix");
-    if (!ord || n == 1 || text)
-        if (!ord || n == 1 || !strcmp(text, "fro"))
-            return vector_norm(c, x, order, mask, keepdims(c));
+    if (!ord || n == 1 || (text && !strcmp(text, "fro")))
+        return vector_norm(c, x, order, mask, keepdims(c));
     if (n != 2 || (order != 1 && order != -1 && !isinf(order)))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "ord %g of %d axes is not supported", order, n);
     /* Sums of sizes along columns (1) or rows (inf), then the largest or smallest one. */

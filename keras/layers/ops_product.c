@@ -260,8 +260,7 @@ static cynf_tensor_id einsum(cynf_lower *c)
         } else
             y = x;
     }
-    for (int i = 0; i < n; i++) /* an output that does not begin with the samples as the first operand does */
-        c->g->batch_mixed |= out[0] != terms[0][0];
+    c->g->batch_mixed |= out[0] != terms[0][0]; /* an output that does not begin with the samples as the first operand does */
     return fits ? y : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the equation \"%s\" is too long, or none", p ? cJSON_GetStringValue(text) : "?");
 }
 
