@@ -25,6 +25,9 @@ static const int edges[][11] = {
     {1, 20, 20, 32, 32, 5, 1, 1, 2, 2, 1},
 };
 
+/* One image, kernels along one axis, dense NHWC, padding as of SAME: h, w, ic, oc, kh, kw. */
+static const int lines[][6] = {{17, 17, 24, 20, 1, 7}, {17, 17, 24, 20, 7, 1}, {9, 40, 8, 33, 1, 3}, {40, 9, 8, 33, 3, 1}, {12, 12, 16, 16, 1, 5}, {12, 12, 5, 16, 5, 1}};
+
 static int outputs(int in, int k, int s, int d, int padding) { return (in + padding - (k - 1) * d - 1) / s + 1; }
 
 static void geometry(int i, test_rng *r, cynf_problem *p)
@@ -39,6 +42,13 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
         g->x = (cynf_view){g->h * g->w * g->ic, g->w * g->ic, g->ic, 0, g->ic};
         g->y = (cynf_view){g->oh * g->ow * g->oc, g->ow * g->oc, g->oc, 0, g->oc};
         g->e.act = i % 2 ? CYNF_ACT_RELU : CYNF_ACT_LINEAR;
+        return;
+    }
+    i -= (int)(sizeof edges / sizeof *edges);
+    if (i < (int)(sizeof lines / sizeof *lines)) {
+        const int *e = lines[i];
+        *g = (cynf_conv2d){.n = 1, .h = e[0], .w = e[1], .ic = e[2], .oh = e[0], .ow = e[1], .oc = e[3], .kh = e[4], .kw = e[5], .sh = 1, .sw = 1, .dh = 1, .dw = 1,
+            .pt = e[4] / 2, .pl = e[5] / 2, .groups = 1, .x = {e[0] * e[1] * e[2], e[1] * e[2], e[2], 0, e[2]}, .y = {e[0] * e[1] * e[3], e[1] * e[3], e[3], 0, e[3]}};
         return;
     }
     const bool square = !test_one_in(r, 3), dense = test_one_in(r, 2); /* dense: the shape of most layers, which every algorithm takes */
