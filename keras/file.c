@@ -30,6 +30,9 @@
 #define SANITIZED 0
 #endif
 
+/* For reading a file of so many bytes: 10 MB a second is a slow card. libhdf5 may go round in circles in a damaged file. */
+#define SECONDS(bytes) (8 + (int)((bytes) / 10000000))
+
 /* ---- messages ---- */
 
 static cynf_status say(cynf_status s, char *text, size_t cap, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -410,7 +413,7 @@ static cynf_status read_open(cynf_file *f, int fd, const cynf_file_limits *l, ch
             "%02x %02x %02x %02x); save the model with Keras", h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]);
     const int64_t most = st.st_size > (INT64_MAX >> 12) ? INT64_MAX : st.st_size * 1032 + (1 << 20);
     const int64_t max_bytes = l && l->max_bytes > 0 ? l->max_bytes : (int64_t)8 << 30;
-    return read_in_child(f, fd, (size_t)st.st_size, kind == ZIP, max_bytes < most ? max_bytes : most, l && l->seconds > 0 ? l->seconds : 60, text, cap);
+    return read_in_child(f, fd, (size_t)st.st_size, kind == ZIP, max_bytes < most ? max_bytes : most, l && l->seconds > 0 ? l->seconds : SECONDS(st.st_size), text, cap);
 }
 
 cynf_status cynf_file_read(cynf_file **out, const char *path, const cynf_file_limits *limits, char *text, size_t cap)

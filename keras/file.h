@@ -48,7 +48,7 @@ typedef struct cynf_file {
 /** Limits checked before memory is asked for. */
 typedef struct cynf_file_limits {
     int64_t max_bytes;   /**< of all weights; default 8 GiB */
-    int32_t seconds;     /**< for the child; default 60 */
+    int32_t seconds;     /**< for the child; default 8, and 1 more for each 10 MB of the file */
 } cynf_file_limits;
 
 /** Reads .h5, .keras and weights-only .h5 (by content, not by name). On failure text (cap bytes) gets one line: file, found, expected, what to do. */
