@@ -43,10 +43,13 @@ cynf_status cynf_net_load(cynf_net **out, const char *path, const cynf_net_optio
         o = o ? o : &defaults;
         const cynf_load_options load = {.batch = o->batch, .weights = o->weights, .shapes = o->shapes, .n_shapes = o->n_shapes,
             .input_shapes = o->input_shapes, .max_shapes = o->max_shapes, .stream = o->stream, .kernels_from = o->kernels_from,
-            .customs = o->customs};
+            .customs = o->customs, .exact = o->exact};
         if (o->max_shapes && *o->max_shapes && o->math != CYNF_MATH_POLY) {
             s = CYNF_EINVAL;
             snprintf(message, message_bytes, "%s: a model with maximum shapes has the polynomials; take math poly, or fix its shapes", path);
+        } else if (o->exact && o->math == CYNF_MATH_SLEEF) {
+            s = CYNF_EUNSUPPORTED;
+            snprintf(message, message_bytes, "%s: it shall be exact, and SLEEF's functions differ from machine to machine; use the polynomials", path);
         } else if (cynf_has_math(o->math)) {
             s = cynf_keras_load(&net->graph, path, &load, message, message_bytes);
         } else {

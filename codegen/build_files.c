@@ -56,7 +56,8 @@ static void portable_lists(cynf_gen *g)
         const char *name = cynf_isa_name((cynf_isa)isa);
         if (isa_sources[isa].n)
             cynf_text_add(objects, "OBJECTS_%s =%s\n", name, isa_sources[isa].s);
-        cynf_text_add(rules, "$(OBJECTS_%s): ISA_FLAGS = %s -Isrc/arch/%s\n", name, isa_flags[isa], name);
+        cynf_text_add(rules, "$(OBJECTS_%s): ISA_FLAGS = %s%s -Isrc/arch/%s\n", name, isa_flags[isa], isa == CYNF_ISA_SCALAR && g->p->graph->exact ? " -DCYNF_FMA" : "",
+            name);
         objects->failed |= isa_sources[isa].failed;
         cynf_text_free(&isa_sources[isa]);
     }

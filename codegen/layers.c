@@ -93,6 +93,8 @@ static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *s
     snprintf(path, sizeof path, "arch/%s/simd.h", name);
     cynf_sources_need(g, path);
     cynf_text_add(t, "/* SPDX-License-Identifier: MIT */\n/* Layers of %s that run on %s; made by cynf-gen %s, DO NOT EDIT. */\n", g->id, name, g->key[CYNF_KEY_VERSION].s);
+    if (isa == CYNF_ISA_SCALAR && g->p->step[step[0]].kernel->fma)
+        cynf_text_add(t, "#define CYNF_FMA\n");
     cynf_text_add(t, "#include \"%s\"\n\n", path);
     for (int32_t i = 0; i < n; i++) {
         const cynf_algo *algo = g->p->step[step[i]].kernel->algo;

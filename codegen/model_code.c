@@ -223,6 +223,9 @@ void cynf_gen_describe(cynf_gen *g)
     cynf_text_comment(t, p->graph->name ? p->graph->name : "(no name)");
     cynf_text_add(t, ", %.2f million multiply-adds a run of %d sample%s, for %s", 5e-7 * flops, p->graph->batch, p->graph->batch > 1 ? "s" : "",
         fixed ? isa_name : "any CPU");
+    if (p->graph->exact)
+        cynf_text_add(t, "; exact: the same bits on scalar, avx2, avx512 and neon");
+    cynf_text_add(&g->key[CYNF_KEY_EXACT], "%s", p->graph->exact ? "true" : "false");
     cynf_text_add(&g->key[CYNF_KEY_HASHES], "Graph %016llx, packed weights %016llx.", (unsigned long long)cynf_graph_hash(p->graph),
         (unsigned long long)hash_bytes(p->consts, (size_t)p->consts_bytes));
     cynf_text_add(&g->key[CYNF_KEY_MODE], "%s", fixed ? "Every layer is specialised for one kind of CPU; another kind is refused with CYNF_ECPU."
@@ -233,6 +236,7 @@ void cynf_gen_describe(cynf_gen *g)
 
     t = &g->key[CYNF_KEY_CONSTANTS];
     cynf_text_add(t, "#define %s_ABI_VERSION %d /* of this header; equals CYNF_MODEL_ABI_VERSION */\n", g->upper, CYNF_MODEL_ABI_VERSION);
+    cynf_text_add(t, "#define %s_EXACT %d /* 1: the same bits on scalar, avx2, avx512 and neon, others on sse41 */\n", g->upper, p->graph->exact);
     cynf_text_add(t, "#define %s_BATCH %d /* samples of one run */\n#define %s_BATCH_FIXED %d /* 1: samples of a batch influence each other, or have states */\n", g->upper,
         g->walk->batch, g->upper, g->walk->batch_fixed);
     cynf_text_add(t, "#define %s_MAX_THREADS %d\n#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", g->upper, fixed ? g->walk->threads : PORTABLE_THREADS, g->upper,

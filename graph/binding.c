@@ -127,8 +127,10 @@ struct cynf_binding {
     line *line;
     size_t n_line, model; /**< model: number of the applied model's line, or n_line */
     int32_t threads, batch;
+    bool exact;
     const line *other;              /**< the same graph with other threads or batch, where the applied model has no line */
     int32_t bound, unfit, modelled; /**< convolutions and dense layers */
+    int32_t inexact;                /**< kernels of any layer that an exact program does not take */
     cynf_decisions decisions;
 };
 
@@ -308,9 +310,17 @@ void cynf_binding_free(cynf_binding **b)
 
 /* ---- use ---- */
 
-static bool fits(const cynf_kernel *k, const cynf_problem *p)
+/* The kernel of a line for p, or NULL; named: whether p has a line. */
+static const cynf_kernel *fitting(cynf_binding *b, const line *l, const cynf_problem *p, bool *named)
 {
-    return cynf_kernel_op(k) == p->op && cynf_kernel_supports(k, &p->u);
+    *named = true;
+    if (cynf_kernel_op(l->kernel) != p->op || !cynf_kernel_supports(l->kernel, &p->u))
+        return NULL;
+    if (b->exact && !cynf_kernel_exact(l->kernel, &p->u)) {
+        b->inexact++;
+        return NULL;
+    }
+    return l->kernel;
 }
 
 static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
@@ -321,15 +331,11 @@ static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
     const cynf_kernel *k = NULL;
     bool named = false;
     for (size_t i = b->model + 1; i < b->n_line && b->line[i].kind >= LINE_NODE && !k; i++)
-        if (b->line[i].kind == LINE_NODE && b->line[i].a == node) {
-            named = true;
-            k = fits(b->line[i].kernel, p) ? b->line[i].kernel : NULL;
-        }
+        if (b->line[i].kind == LINE_NODE && b->line[i].a == node)
+            k = fitting(b, &b->line[i], p, &named);
     for (size_t i = 0; i < b->n_line && !k; i++)
-        if (b->line[i].kind == LINE_KERNEL && !strcmp(b->line[i].signature, signature)) {
-            named = true;
-            k = fits(b->line[i].kernel, p) ? b->line[i].kernel : NULL;
-        }
+        if (b->line[i].kind == LINE_KERNEL && !strcmp(b->line[i].signature, signature))
+            k = fitting(b, &b->line[i], p, &named);
     if (p->op <= CYNF_OP_FC)
         (*(k ? &b->bound : named ? &b->unfit : &b->modelled))++;
     return k;
@@ -343,8 +349,9 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
     b->decisions = (cynf_decisions){0};
     b->threads = o->threads;
     b->batch = g->batch;
+    b->exact = g->exact;
     b->other = NULL;
-    b->bound = b->unfit = b->modelled = 0;
+    b->bound = b->unfit = b->modelled = b->inexact = 0;
     o->choose = choose;
     o->choose_ctx = b;
     o->decisions = NULL;
@@ -396,7 +403,7 @@ void cynf_binding_report(const cynf_binding *b, const char *path, char *text, si
 {
     const int32_t all = b->bound + b->unfit + b->modelled;
     const bool known = b->model < b->n_line;
-    if (!cap || (known && b->bound == all))
+    if (!cap || (known && b->bound == all && !b->inexact))
         return;
     append(text, cap, "%s%s: ", *text ? "; " : "", path);
     if (!known) {
@@ -407,5 +414,8 @@ void cynf_binding_report(const cynf_binding *b, const char *path, char *text, si
     }
     append(text, cap, "%d of %d convolutions and dense layers take their kernel from it", b->bound, all);
     if (all > b->bound)
-        append(text, cap, " (without an entry: %d, with a kernel that does not run here: %d); the cost model chooses for the others", b->modelled, b->unfit);
+        append(text, cap, " (without an entry: %d, with a kernel that does not run here%s: %d); the cost model chooses for the others", b->modelled,
+            b->exact ? " or is not exact" : "", b->unfit);
+    if (b->inexact)
+        append(text, cap, "; %d of its kernels are not exact, as the model shall be: tune with --exact", b->inexact);
 }

@@ -45,7 +45,7 @@ void cynf_binding_free(cynf_binding **b);
 
 /**
  * Sets o->choose, o->choose_ctx and, when the binding knows this model (hash, threads, batch), o->decisions; all three belong to b, which serves
- * one graph at a time. Returns whether it knows the model.
+ * one graph at a time. An exact graph is given exact kernels alone. Returns whether it knows the model.
  */
 bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options *o);
 /** After cynf_program_build(): how many convolutions and dense layers took their kernel from the binding, and how many from the cost model. */

@@ -38,4 +38,4 @@ static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine 
 
 static const cynf_algo algo = {.op = CYNF_OP_COUNT, .name = "custom", .units = units, .cost = cost};
 
-const cynf_kernel cynf_custom_kernel = {"cynf_custom", &algo, CYNF_ISA_SCALAR, {1, 1, 1}, run};
+const cynf_kernel cynf_custom_kernel = {"cynf_custom", &algo, CYNF_ISA_SCALAR, false, {1, 1, 1}, run};

@@ -11,6 +11,7 @@ static cynf_graph *single(const cynf_graph *g, const cynf_node *n, const void **
     cynf_graph *one = cynf_graph_new();
     if (!one)
         return NULL;
+    one->exact = g->exact;
     cynf_node copy = *n;
     for (int i = 0; i < n->n_in; i++) {
         const cynf_tensor *t = &g->t[n->in[i]];

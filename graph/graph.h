@@ -115,6 +115,7 @@ typedef struct cynf_graph {
     int32_t batch;
     cynf_math math;          /**< CYNF_MATH_SLEEF: cynf_graph_optimise() leaves exp, tanh ... out of epilogues, as SLEEF's kernels are element-wise */
     struct cynf_sizes *sizes; /**< NULL, or the graph is the largest of a family (graph/sizes.h); owned */
+    bool exact;              /**< programs are of exact kernels alone (cynf_kernel_exact()), so that results do not depend on the machine; not in the flat form */
     bool batch_mixed;        /**< samples of a batch influence each other, or each has a state of its own: no splitting by samples */
     const char *cur_name, *cur_class; /**< given to new nodes; set by the lowering around each layer */
     cynf_status status;      /**< sticky */

@@ -110,7 +110,7 @@ static void find_pairs(cynf_builder *b)
 static bool takes_blocks(const cynf_graph *g, const cynf_node *n, int i, int32_t block)
 {
     switch (n->op) {
-    case CYNF_N_CONV2D: return n->groups == 1;
+    case CYNF_N_CONV2D: return n->groups == 1 && !(g->exact && i == 0 && n->kw > 1); /* the order of its sums would hang on the blocks */
     case CYNF_N_DWCONV2D: return n->mult == 1;
     case CYNF_N_POOL: return g->t[n->in[0]].shape.rank == 4;
     case CYNF_N_ELTWISE: {
@@ -125,7 +125,7 @@ static bool takes_blocks(const cynf_graph *g, const cynf_node *n, int i, int32_t
         }
         return true;
     }
-    case CYNF_N_REDUCE: return i >= 0;
+    case CYNF_N_REDUCE: return i >= 0 && !g->exact; /* likewise */
     case CYNF_N_CONCAT: {
         const int last = g->t[n->out].shape.rank - 1;
         if (n->axis != last)

@@ -179,6 +179,7 @@ static cynf_status build(cynf_program **out, cynf_graph **g, const cynf_sizes *s
     cynf_status status = cynf_sizes_graph(g, s, size, text, cap);
     if (status)
         return status;
+    (*g)->exact = base->graph->exact;
     cynf_build_options mine = *o;
     mine.base = base;
     mine.room_bytes = room;

@@ -111,23 +111,30 @@ static bool forced(const char *force, const char *name)
     return false;
 }
 
+/* Whether the program may have k for p. */
+static bool allowed(const cynf_builder *b, const cynf_kernel *k, const cynf_problem *p)
+{
+    return k->algo->op == p->op && cynf_kernel_supports(k, &p->u) && (!k->algo->sleef || b->o->math == CYNF_MATH_SLEEF) &&
+        (b->g->exact ? cynf_kernel_exact(k, &p->u) : !cynf_kernel_calls_fmaf(k));
+}
+
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
 {
     const cynf_problem *p = &s->problem;
     const cynf_step *t = base_step(b, s);
-    const cynf_kernel *k = t && cynf_kernel_supports(t->kernel, &p->u) ? t->kernel : NULL;
+    const cynf_kernel *k = t && allowed(b, t->kernel, p) ? t->kernel : NULL;
     if (!k && b->o->force && *b->o->force) {
         const cynf_kernel *all[512];
-        const size_t n = cynf_candidates(p->op, &p->u, b->machine, all, 512);
+        const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 512);
         for (size_t i = 0; i < n && i < 512 && !k; i++)
             if (forced(b->o->force, cynf_kernel_name(all[i])))
                 k = all[i];
     }
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
-    if (k && (k->algo->op != p->op || !cynf_kernel_supports(k, &p->u) || (k->algo->sleef && b->o->math != CYNF_MATH_SLEEF)))
-        k = NULL;
-    return k ? k : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
+    if (k && allowed(b, k, p))
+        return k;
+    return b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
 }
 
 /* Where tensor t lies, relative to its buffer; constants are copied into the program. */
@@ -190,7 +197,7 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
     if (raw)
         s->raw = *raw;
     if (!(s->kernel = choose(b, s, node))) {
-        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no kernel runs it", name ? name : "?", klass ? klass : "?");
+        cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no %skernel runs it", name ? name : "?", klass ? klass : "?", b->g->exact ? "exact " : "");
         return;
     }
     pack(b, s);
@@ -283,7 +290,7 @@ void cynf_build_fuse(cynf_builder *b)
             for (int k = 0; k < b->o->base->n_step; k++)
                 fuse |= b->o->base->step[k].node == j && b->o->base->step[k].problem.op == CYNF_OP_SEPCONV2D;
         }
-        if (fuse < 0) {
+        if (fuse < 0 || (fuse > 0 && g->exact)) { /* what is asked for may have no exact kernel */
             /* Layouts as if both were alone: places are not known yet. */
             const cynf_node *dw = &g->node[i], *pw = &g->node[j];
             const cynf_tensor_id t[3] = {dw->in[0], dw->out, pw->out};
@@ -304,10 +311,11 @@ void cynf_build_fuse(cynf_builder *b)
             both.u.sepconv2d = sepconv2d_geometry(b, dw, &plain);
             for (int k = 0; k < 3; k++)
                 b->loc[t[k]] = old[k];
-            const cynf_kernel *k0 = cynf_auto(parts[0].op, &parts[0].u, b->machine), *k1 = cynf_auto(parts[1].op, &parts[1].u, b->machine);
-            const cynf_kernel *k2 = cynf_auto(both.op, &both.u, b->machine);
-            fuse = k0 && k1 && k2 && cynf_kernel_cost(k2, &both.u, b->machine) <
-                cynf_kernel_cost(k0, &parts[0].u, b->machine) + cynf_kernel_cost(k1, &parts[1].u, b->machine);
+            const cynf_kernel *(*const automatic)(cynf_op, const void *, const cynf_machine *) = g->exact ? cynf_auto_exact : cynf_auto;
+            const cynf_kernel *k0 = automatic(parts[0].op, &parts[0].u, b->machine), *k1 = automatic(parts[1].op, &parts[1].u, b->machine);
+            const cynf_kernel *k2 = automatic(both.op, &both.u, b->machine);
+            fuse = k0 && k1 && k2 && (fuse > 0 || cynf_kernel_cost(k2, &both.u, b->machine) <
+                cynf_kernel_cost(k0, &parts[0].u, b->machine) + cynf_kernel_cost(k1, &parts[1].u, b->machine));
         }
         b->fused_away[i] = fuse > 0;
     }

@@ -464,6 +464,7 @@ cynf_status cynf_graph_stream(cynf_graph **pg, int32_t steps)
     g->name = NULL;
     s.s->batch = g->batch;
     s.s->math = g->math;
+    s.s->exact = g->exact;
     s.s->batch_mixed = g->batch_mixed;
     find_live(&s);
     sources(&s, steps);

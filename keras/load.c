@@ -582,6 +582,7 @@ static cynf_status lower(loader *l)
     if (l->batch && l->named_batch && l->batch != l->named_batch)
         cynf_graph_fail(l->g, CYNF_EINVAL, "an input shape was given with a batch of %d; the file fixes %d, on which its layers depend", l->named_batch, l->batch);
     l->g->batch_mixed = l->batch > 0;
+    l->g->exact = l->o->exact;
     cynf_customs_restart(l->customs);
     l->proto = (cynf_lower){.g = l->g, .customs = l->customs, .file = l->weights, .turned = l->turned, .model = wrapped_model, .loader = l};
     l->calls = 0;

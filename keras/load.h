@@ -25,6 +25,7 @@ typedef struct cynf_load_options {
     int32_t stream; /**< 0, or steps a run: see cynf_graph_stream(); sequences may have an open length */
     const char *kernels_from;        /**< "theano": kernels of convolutions are turned by 180 degrees; NULL or "tensorflow": as they are. The file does not tell. */
     const char *const *customs;      /**< NULL-terminated, "Name=file.c": layers given in C (cynf/custom.h), which the graph owns then; or NULL */
+    bool exact;                      /**< cynf_graph.exact */
     /** NULL, or called after each layer; then loading goes on after a problem, so that all are found, and fails at its end with the first. */
     void (*layer)(void *ctx, const cynf_load_layer *layer);
     void *layer_ctx;

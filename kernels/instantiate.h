@@ -9,7 +9,7 @@
  *     #include "kernels/instantiate.h"
  *
  * tiles.inc holds, per operation, lines CYNF_TILE(op, algo, mr, nr), nr in channels (a multiple of VL, or 1 where the algorithm
- * has no use for it). It is read twice: for the functions and for the table, which ends with an entry without a name.
+ * has no use for it); of tiles that cost the same the last one is chosen. It is read twice: for the functions and for the table, which ends with an entry without a name.
  */
 #include "kernels/kernel.h"
 
@@ -22,10 +22,10 @@
 #undef CYNF_TILE
 
 #define CYNF_TILE(op, algo, mr, nr) \
-    {"cynf_" #op "_f32_" #algo "_" #mr "x" #nr "__" VNAME, &cynf_##op##_##algo, VISA, {VL, mr, CYNF_CEIL_DIV(nr, VL)}, run_##algo##_##mr##_##nr},
+    {"cynf_" #op "_f32_" #algo "_" #mr "x" #nr "__" VNAME, &cynf_##op##_##algo, VISA, VFMA, {VL, mr, CYNF_CEIL_DIV(nr, VL)}, run_##algo##_##mr##_##nr},
 extern const cynf_kernel CYNF_TABLE[];
 const cynf_kernel CYNF_TABLE[] = {
 #include "tiles.inc"
-    {NULL, NULL, VISA, {0, 0, 0}, NULL},
+    {NULL, NULL, VISA, VFMA, {0, 0, 0}, NULL},
 };
 #undef CYNF_TILE

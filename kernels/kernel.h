@@ -46,6 +46,11 @@ typedef struct cynf_algo {
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
      *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|. */
     double (*error)(const void *g, cynf_tile t);
+    /**
+     * NULL: never. Else whether every element of g is computed by the one sequence of operations that all exact kernels of op have for g, whatever the tile, the
+     * lanes and the blocks of the views: instruction sets whose vf_fma rounds alike then give the same bits.
+     */
+    bool (*exact)(const void *g, cynf_tile t);
     bool sleef;    /**< made of SLEEF's functions: a candidate only of cynf_auto_math() */
     bool measured; /**< taken only after its error on the layer's own weights was measured: never by cynf_auto() */
 } cynf_algo;
@@ -54,12 +59,22 @@ struct cynf_kernel {
     const char *name; /**< cynf_<op>_f32_<algo>_<mr>x<nr>__<isa>, nr = nv * v */
     const cynf_algo *algo;
     cynf_isa isa;
+    bool fma; /**< vf_fma rounds once */
     cynf_tile tile;
     cynf_run_fn *run; /**< NULL: of an instruction set that this build has no code for, arch/described/kernels.c */
 };
 
 /** As cynf_auto(); with CYNF_MATH_SLEEF the cheapest of SLEEF's kernels, where one supports g. */
 const cynf_kernel *cynf_auto_math(cynf_op op, const void *g, const cynf_machine *m, cynf_math math);
+
+/** Whether vf_fma of k is a call of fmaf(), as its target has no such instruction: a kernel of exact programs alone. */
+bool cynf_kernel_calls_fmaf(const cynf_kernel *k);
+
+/** The first of cynf_exact_candidates(), or NULL. */
+const cynf_kernel *cynf_auto_exact(cynf_op op, const void *g, const cynf_machine *m);
+
+/** The exact() of algorithms that are exact for every geometry and tile. */
+bool cynf_always_exact(const void *g, cynf_tile t);
 
 /** Whether act is made of exp, log, tanh, erf, sin or cos. */
 bool cynf_act_transcendental(int32_t act);

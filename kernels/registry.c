@@ -11,7 +11,7 @@
 #endif
 
 #define CYNF_OPERATION(op, OP) \
-    extern const cynf_kernel cynf_##op##__scalar[], cynf_##op##__sse41[], cynf_##op##__avx2[], cynf_##op##__avx512[], cynf_##op##__neon[];
+    extern const cynf_kernel cynf_##op##__scalar[], cynf_##op##__scalar_fma[], cynf_##op##__sse41[], cynf_##op##__avx2[], cynf_##op##__avx512[], cynf_##op##__neon[];
 #include CYNF_CARRIED_OPS
 #undef CYNF_OPERATION
 
@@ -21,6 +21,13 @@ extern const cynf_kernel cynf_described__sse41[], cynf_described__avx2[], cynf_d
 #define DESCRIBED(isa) cynf_described__##isa,
 #else
 #define DESCRIBED(isa)
+#endif
+
+/* Plain C with calls of fmaf(), for exact programs: where the compiler's target has no such instruction. */
+#if CYNF_HAVE_SCALAR_FMA
+#define SCALAR_FMA(op) cynf_##op##__scalar_fma,
+#else
+#define SCALAR_FMA(op)
 #endif
 
 /* Weakest first, so that of two equal costs the later one, which is the wider, can win. */
@@ -45,8 +52,8 @@ extern const cynf_kernel cynf_described__sse41[], cynf_described__avx2[], cynf_d
 #define NEON(op) DESCRIBED(neon)
 #endif
 
-static const cynf_kernel *const tables[CYNF_OP_COUNT][CYNF_ISA_COUNT + 1] = {
-#define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = {cynf_##op##__scalar, SSE41(op) AVX2(op) AVX512(op) NEON(op) NULL},
+static const cynf_kernel *const tables[CYNF_OP_COUNT][CYNF_ISA_COUNT + 2] = {
+#define CYNF_OPERATION(op, OP) [CYNF_OP_##OP] = {cynf_##op##__scalar, SCALAR_FMA(op) SSE41(op) AVX2(op) AVX512(op) NEON(op) NULL},
 #include CYNF_CARRIED_OPS
 #undef CYNF_OPERATION
 };
@@ -107,15 +114,40 @@ bool cynf_act_transcendental(int32_t act)
     }
 }
 
-/* Candidates of one make; unmeasured: without those whose error has to be measured. */
-static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool sleef, bool unmeasured, const cynf_kernel **out, size_t cap)
+bool cynf_always_exact(const void *g, cynf_tile t)
+{
+    (void)g, (void)t;
+    return true;
+}
+
+bool cynf_kernel_calls_fmaf(const cynf_kernel *k) { return CYNF_HAVE_SCALAR_FMA && k->isa == CYNF_ISA_SCALAR && k->fma; }
+
+bool cynf_kernel_exact(const cynf_kernel *k, const void *g)
+{
+    const bool alike = cynf_cpu_best() == CYNF_ISA_SSE41 ? k->isa == CYNF_ISA_SSE41 : k->fma;
+    return alike && k->algo->exact && k->algo->exact(g, k->tile);
+}
+
+/* What kernels have to be to be candidates. */
+typedef struct demand {
+    bool sleef, exact, unmeasured; /**< unmeasured: none whose error has to be measured */
+} demand;
+
+static bool meets(const cynf_kernel *k, const void *g, demand d)
+{
+    if (k->algo->sleef != d.sleef || (d.unmeasured && k->algo->measured) || !cynf_kernel_supports(k, g))
+        return false;
+    return d.exact ? cynf_kernel_exact(k, g) : !cynf_kernel_calls_fmaf(k);
+}
+
+static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, demand d, const cynf_kernel **out, size_t cap)
 {
     size_t n = 0, kept = 0;
     if (!cynf_geometry_valid(op, g, NULL))
         return 0;
     for (const cynf_kernel *const *t = tables[op]; *t; t++)
         for (const cynf_kernel *k = *t; k->name; k++) {
-            if (k->algo->op != op || k->algo->sleef != sleef || (unmeasured && k->algo->measured) || !cynf_kernel_supports(k, g))
+            if (k->algo->op != op || !meets(k, g, d))
                 continue;
             n++;
             if (!cap)
@@ -137,24 +169,36 @@ static size_t candidates(cynf_op op, const void *g, const cynf_machine *m, bool 
 
 size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
 {
-    return candidates(op, g, m, false, false, out, cap);
+    return candidates(op, g, m, (demand){0}, out, cap);
+}
+
+size_t cynf_exact_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap)
+{
+    return candidates(op, g, m, (demand){.exact = true}, out, cap);
+}
+
+const cynf_kernel *cynf_auto_exact(cynf_op op, const void *g, const cynf_machine *m)
+{
+    const cynf_kernel *k;
+    return cynf_exact_candidates(op, g, m, &k, 1) ? k : NULL;
 }
 
 const cynf_kernel *cynf_auto_math(cynf_op op, const void *g, const cynf_machine *m, cynf_math math)
 {
     const cynf_kernel *k;
-    return math == CYNF_MATH_SLEEF && candidates(op, g, m, true, true, &k, 1) ? k : cynf_auto(op, g, m);
+    return math == CYNF_MATH_SLEEF && candidates(op, g, m, (demand){.sleef = true, .unmeasured = true}, &k, 1) ? k : cynf_auto(op, g, m);
 }
 
 const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m)
 {
     const cynf_kernel *k;
-    return candidates(op, g, m, false, true, &k, 1) ? k : NULL;
+    return candidates(op, g, m, (demand){.unmeasured = true}, &k, 1) ? k : NULL;
 }
 
 double cynf_kernel_cost(const cynf_kernel *k, const void *g, const cynf_machine *m)
 {
-    return k->algo->cost(g, k->tile, k->isa, m ? m : cynf_machine_default());
+    const double call = 16; /* of fmaf(), in multiply-adds */
+    return k->algo->cost(g, k->tile, k->isa, m ? m : cynf_machine_default()) * (cynf_kernel_calls_fmaf(k) ? call : 1);
 }
 
 size_t cynf_kernel_packed_bytes(const cynf_kernel *k, const void *g)

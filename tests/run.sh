@@ -59,6 +59,26 @@ goldens() # MASK FOLDER...
     CYNF_CPU_MASK=$mask "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$@"
 }
 
+# The bits of exact models on every instruction set with fused multiply-adds, and of scalar code, for 1 and 8 threads: all against the first. BITS FOLDER...
+exact_goldens()
+{
+    local bits=$1 isa status=0
+    shift
+    rm -f "$bits"
+    for isa in ${isas/sse41/}; do
+        CYNF_CPU_MASK=$isa "$out/gcc/tests/golden/run-goldens" -x "$bits" -s tests/golden/supported.txt "$@" || status=1
+    done
+    "$out/gcc/tests/golden/run-goldens" -t 8 -x "$bits" -s tests/golden/supported.txt "$@" || status=1
+    return $status
+}
+
+# The hashes over the results of exact kernels, of this machine and of aarch64.
+same_kernel_bits()
+{
+    "$out/gcc/tests/kernel-tests" --cases 60 >"$out/kernels-here" && $arm/kernel-tests --cases 60 >"$out/kernels-arm64" &&
+        diff <(sed -n 's/:.*exact bits/ exact bits/p' "$out/kernels-here") <(sed -n 's/:.*exact bits/ exact bits/p' "$out/kernels-arm64")
+}
+
 setup() { [ -f "$1/build.ninja" ] || meson setup "$@"; }
 
 step 'install packages' tools/packages.sh gcc g++ libc6-dev make meson ninja-build pkg-config libhdf5-dev libcjson-dev libzip-dev libsleef-dev libcpu-features-dev check \
@@ -80,6 +100,11 @@ for isa in $isas; do
     step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
 done
 step 'goldens of this repository, by SLEEF' "$out/gcc/tests/golden/run-goldens" -f sleef -s tests/golden/supported.txt tests/golden/data
+step 'goldens of this repository, exact: the same bits' exact_goldens "$out/bits" tests/golden/data
+step 'goldens of this repository, exact, generated: every fifth' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 5 -x "$out/bits" \
+    -s tests/golden/supported.txt tests/golden/data
+step 'goldens of this repository, exact, portable: every 25th' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n portable -e 25 -x "$out/bits" \
+    -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, generated: every third, the same bits' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 3 \
     -s tests/golden/supported.txt tests/golden/data
 
@@ -101,6 +126,11 @@ if [ -n "$full" ]; then
         for isa in neon scalar; do
             step "goldens, aarch64 $isa" env CYNF_CPU_MASK=$isa $arm/golden/run-lowered "$out/lowered"
         done
+        step 'exact kernels (aarch64): the bits of this machine' same_kernel_bits
+        step 'lower exact goldens for aarch64' "$out/gcc/tests/golden/run-goldens" -x "$out/bits" -l "$out/lowered-exact" tests/golden/data
+        for isa in neon scalar; do
+            step "exact goldens, aarch64 $isa: the bits of this machine" env CYNF_CPU_MASK=$isa $arm/golden/run-lowered "$out/lowered-exact" "$out/bits"
+        done
     fi
     step 'sanitizers' tests/sanitize.sh "$shared"
     step 'fuzzers, 10 s each' tests/fuzz.sh 10
@@ -110,6 +140,7 @@ if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
     for isa in $isas; do
         step "all goldens, executor, $isa" goldens "$isa" "$shared/goldens"
     done
+    step 'all goldens, exact: the same bits' exact_goldens "$out/bits-all" "$shared/goldens" "$shared/models"
     step 'published models, executor' goldens all "$shared/models"
     check="$out/venv/bin/python $shared/goldens/check.py"
     families=conv1d/,conv2d/,depthwise/,separable/,dense/dense,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/

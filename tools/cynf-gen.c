@@ -29,6 +29,7 @@ static const struct argp_option options[] = {
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
     TOOL_CUSTOM_OPTION,
+    TOOL_EXACT_OPTION,
     {"threads", 't', "N", 0, "the most threads that a run may use (default 1, as cynf-tune's); portable models take any number", 0},
     {"name", 'n', "ID", 0, "prefix of every symbol, and the Python module (default: the last part of --out)", 0},
     {"mode", OPT_MODE, "MODE", 0, "fixed (default) or portable", 0},
@@ -58,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
+    case TOOL_EXACT: a->load.exact = true; break;
     case 'p': a->plan = arg; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;

@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
     TOOL_CUSTOM_OPTION,
+    TOOL_EXACT_OPTION,
     {"threads", 't', "N", 0, "race: threads of a run (default 1)", 0},
     {0},
 };
@@ -52,6 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
+    case TOOL_EXACT: a->load.exact = true; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 't': a->threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
     case ARGP_KEY_ARG:

@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
     {"kernels-from", 'k', "theano", 0, "turn the kernels of convolutions by 180 degrees, for a model trained with Theano", 0},
     {"custom", 'c', "NAME=FILE.c", 0, "what layers of class NAME, or a Lambda of that name, compute, in C (cynf/custom.h); once for each", 0},
     {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
+    {"exact", 'e', NULL, 0, "exact kernels alone: the same bits on scalar, avx2, avx512 and neon (sse41 has its own), slower", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
     {"repeat", 'r', "N", 0, "runs that --profile takes the fastest of, layer by layer (20)", 0},
@@ -33,7 +34,7 @@ typedef struct arguments {
     const char *input[MAX_PORTS], *output[MAX_PORTS];
     const char *shapes[MAX_PORTS + 1], *customs[MAX_PORTS + 1];
     int n_input, n_output, n_shapes, n_customs, threads, repeat, stream;
-    bool profile, to_output;
+    bool profile, exact, to_output;
     cynf_math math;
 } arguments;
 
@@ -72,6 +73,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'S': a->stream = text ? number(state, text) : 1; break;
     case 'c': add(state, a->customs, &a->n_customs, text); break;
     case 'k': a->kernels_from = text; break;
+    case 'e': a->exact = true; break;
     case 't': a->threads = number(state, text); break;
     case 'f':
         a->math = strcmp(text, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF;
@@ -184,7 +186,7 @@ int main(int argc, char **argv)
     }
     /* Sizes that the file leaves open are the input's. */
     cynf_net_options o = {.weights = a.weights, .shapes = (const int32_t (*)[8])shapes, .n_shapes = a.n_input, .math = a.math, .input_shapes = a.shapes, .stream = a.stream, .kernels_from = a.kernels_from,
-        .customs = a.customs};
+        .customs = a.customs, .exact = a.exact};
     for (int i = 0; i < a.n_input && a.stream; i++)
         shapes[i][1] = 0; /* a run's steps, not the sequence's */
     if (cynf_net_load(&net, a.model, &o, why, sizeof why))

@@ -21,6 +21,7 @@ static const struct argp_option options[] = {
     TOOL_STREAM_OPTION,
     TOOL_KERNELS_FROM_OPTION,
     TOOL_CUSTOM_OPTION,
+    TOOL_EXACT_OPTION,
     {"out", 'o', "FILE", 0, "where the plan goes (default: standard output)", 0},
     {"threads", 't', "N", 0, "threads of a run (default 1)", 0},
     {"effort", OPT_EFFORT, "LEVEL", 0, "estimate (cost model alone), measure (default), patient (everything)", 0},
@@ -76,6 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c': tool_collect(state, "--custom", a->customs, arg); break;
     case 'S': a->load.stream = arg ? (int32_t)tool_integer(state, "--stream", arg, 1, TOOL_MAX_STREAM) : 1; break;
     case TOOL_KERNELS_FROM: a->load.kernels_from = arg; break;
+    case TOOL_EXACT: a->load.exact = true; break;
     case 'b': a->load.batch = (int32_t)tool_integer(state, "--batch", arg, 1, 1 << 20); break;
     case 'o': a->out = arg; break;
     case 't': a->tune.threads = (int32_t)tool_integer(state, "--threads", arg, 1, 256); break;
@@ -105,6 +107,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!a->model)
             argp_error(state, "--model is missing");
+        if (a->load.exact && a->math == CYNF_MATH_SLEEF)
+            argp_error(state, "--exact: SLEEF's functions differ from machine to machine; leave --math sleef out");
         break;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -145,6 +149,8 @@ int main(int argc, char **argv)
         fprintf(stderr, ", %d of them from the journal", r.resumed);
     if (r.tuned_seconds > 0)
         fprintf(stderr, "; %.3f ms tuned, %.3f ms %s", 1e3 * r.tuned_seconds, 1e3 * r.default_seconds, a.tune.algo ? "in the default layout" : "un-tuned");
+    if (r.exact_cost > 0)
+        fprintf(stderr, "; exact costs %.2f x", r.exact_cost);
     fputc('\n', stderr);
 
     char *text = cynf_plan_print(plan);

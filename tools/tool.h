@@ -27,6 +27,9 @@ cynf_graph *tool_load(const char *model, const cynf_load_options *load, cynf_mat
 #define TOOL_KERNELS_FROM_OPTION {"kernels-from", TOOL_KERNELS_FROM, "theano", 0, "turn the kernels of convolutions by 180 degrees, for a model trained with Theano", 0}
 /** The option --custom, of the same tools; collected likewise. */
 #define TOOL_CUSTOM_OPTION {"custom", 'c', "NAME=FILE.c", 0, "what layers of class NAME, or a Lambda of that name, compute, in C (cynf/custom.h); once for each", 0}
+/** --exact, of the same tools. */
+#define TOOL_EXACT 0x4b02
+#define TOOL_EXACT_OPTION {"exact", TOOL_EXACT, NULL, 0, "exact kernels alone: the same bits on scalar, avx2, avx512 and neon (sse41 has its own), slower", 0}
 /** Of either. */
 #define TOOL_MAX_LIST 64
 /** --stream of those that load a model; its value is cynf_load_options.stream. */

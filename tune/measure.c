@@ -212,10 +212,18 @@ static bool race(arena *a, const cynf_problem *p, const cynf_weights *raw, cJSON
     return true;
 }
 
+/* What the cost model says of the winner, against the kernel that it would take if it were free to. */
+static void price_exactness(const cynf_measurer *m, const cynf_problem *p, cJSON *entry)
+{
+    const cynf_kernel *winner = cynf_kernel_find(cJSON_GetObjectItemCaseSensitive(entry, "kernel")->valuestring), *any = cynf_auto(p->op, &p->u, &m->machine);
+    cynf_plan_put(entry, "exact_cost", cynf_plan_number(cynf_kernel_cost(winner, &p->u, &m->machine) / cynf_kernel_cost(any, &p->u, &m->machine), 3));
+    cynf_plan_put(entry, "unrestricted", cJSON_CreateString(any->name));
+}
+
 cJSON *cynf_measure_problem(cynf_measurer *m, const cynf_problem *p, const cynf_weights *raw)
 {
     const cynf_kernel *k[MAX_CANDIDATES];
-    const size_t all = cynf_candidates(p->op, &p->u, &m->machine, k, MAX_CANDIDATES);
+    const size_t all = (m->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, &m->machine, k, MAX_CANDIDATES);
     const int n = (int)(all < MAX_CANDIDATES ? all : MAX_CANDIDATES);
     cJSON *entry = cJSON_CreateObject(), *candidates = cJSON_AddObjectToObject(entry, "candidates");
     arena *a = calloc(1, sizeof *a);
@@ -231,6 +239,8 @@ cJSON *cynf_measure_problem(cynf_measurer *m, const cynf_problem *p, const cynf_
         cynf_plan_put(entry, "kernel", cJSON_CreateString(a->n ? a->r[0].kernel->name : k[0]->name));
         if (a->n && m->effort != CYNF_EFFORT_ESTIMATE && cynf_now() < m->deadline)
             good = race(a, p, raw, entry);
+        if (m->exact)
+            price_exactness(m, p, entry);
     }
     if (a) {
         for (int i = 0; i < a->n; i++)

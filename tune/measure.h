@@ -19,6 +19,7 @@ typedef struct cynf_measurer {
     cynf_thread_pool *pool; /**< NULL: one thread */
     int32_t threads;
     cynf_effort effort;
+    bool exact;            /**< exact kernels alone */
     double max_error;      /**< of a layer's largest output */
     int64_t max_memory;    /**< bytes of workspace and copies of weights; 0: no limit on workspace */
     const char *algo;      /**< the algorithm that is used where it applies, or NULL */

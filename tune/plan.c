@@ -88,9 +88,9 @@ const char *cynf_plan_model_key(const cynf_graph *g, int32_t threads, char *out,
 /* ---- checking ---- */
 
 /** What a member must be. */
-typedef enum member_type { TEXT, OBJECT, ARRAY, POSITIVE, NOT_NEGATIVE, INDEX } member_type;
+typedef enum member_type { TEXT, FLAG, OBJECT, ARRAY, POSITIVE, NOT_NEGATIVE, INDEX } member_type;
 
-static const char *const type_text[] = {"a string", "an object", "an array", "a number above 0", "a number of at least 0", "a whole number of at least 0"};
+static const char *const type_text[] = {"a string", "true or false", "an object", "an array", "a number above 0", "a number of at least 0", "a whole number of at least 0"};
 
 typedef struct member {
     const char *name;
@@ -100,12 +100,12 @@ typedef struct member {
 
 static const member root_members[] = {{"version", POSITIVE, false}, {"machines", OBJECT, false}, {0}};
 static const member machine_members[] = {{"library", TEXT, false}, {"compiler", TEXT, false}, {"cores", POSITIVE, false}, {"cache_bytes", ARRAY, false},
-    {"gbps", ARRAY, false}, {"gflops", OBJECT, false}, {"kernels", OBJECT, false}, {"models", OBJECT, false}, {0}};
-static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NOT_NEGATIVE, false}, {"candidates", OBJECT, false}, {0}};
+    {"exact", FLAG, true}, {"gbps", ARRAY, false}, {"gflops", OBJECT, false}, {"kernels", OBJECT, false}, {"models", OBJECT, false}, {0}};
+static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NOT_NEGATIVE, false}, {"exact_cost", POSITIVE, true}, {"unrestricted", TEXT, true}, {"candidates", OBJECT, false}, {0}};
 static const member candidate_members[] = {{"modelled_us", NOT_NEGATIVE, false}, {"median_us", POSITIVE, true}, {"min_us", POSITIVE, true},
     {"spread", NOT_NEGATIVE, true}, {"error", NOT_NEGATIVE, true}, {"share", NOT_NEGATIVE, true}, {"left_out", TEXT, true}, {0}};
 static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false}, {"spread", NOT_NEGATIVE, false},
-    {"nodes", ARRAY, false}, {0}};
+    {"exact_cost", POSITIVE, true}, {"nodes", ARRAY, false}, {0}};
 static const member node_members[] = {{"node", INDEX, false}, {"layer", TEXT, false}, {"tensor", INDEX, true}, {"block", INDEX, true},
     {"fuse", INDEX, true}, {"kernel", TEXT, true}, {0}};
 
@@ -113,6 +113,7 @@ static bool is_of(const cJSON *item, member_type type)
 {
     switch (type) {
     case TEXT: return cJSON_IsString(item);
+    case FLAG: return cJSON_IsBool(item);
     case OBJECT: return cJSON_IsObject(item);
     case ARRAY: return cJSON_IsArray(item);
     case POSITIVE: return cJSON_IsNumber(item) && item->valuedouble > 0 && isfinite(item->valuedouble);
@@ -474,6 +475,8 @@ bool cynf_plan_merge(cJSON *into, const cJSON *from, char *why, size_t cap)
         const char *b = cJSON_GetObjectItemCaseSensitive(machine, "library")->valuestring;
         if (strcmp(a, b))
             return wrong(why, cap, "machines[\"%.100s\"].library: %.32s and %.32s cannot be merged; tune again with one build", machine->string, a, b);
+        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(mine, "exact")) != cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(machine, "exact")))
+            return wrong(why, cap, "machines[\"%.100s\"].exact: a plan of exact kernels and one of all kernels cannot be merged; keep them apart", machine->string);
         static const char *const sections[] = {"kernels", "models"};
         for (int i = 0; i < 2; i++)
             cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(machine, sections[i]))

@@ -49,7 +49,7 @@ char *cynf_plan_bind(const cJSON *plan);
  */
 cynf_status cynf_plan_open(cynf_binding **out, const char *path, char *note, size_t cap);
 
-/** Adds from's machines, kernels and models to into; measurements of from win. False: the same CPU with two builds of the library. */
+/** Adds from's machines, kernels and models to into; measurements of from win. False: the same CPU with two builds of the library, or once with exact kernels alone. */
 bool cynf_plan_merge(cJSON *into, const cJSON *from, char *why, size_t cap);
 
 /** Per problem: winner, runner-up, bound and share, and why others were left out. */

@@ -80,6 +80,8 @@ static void explain_kernel(const cJSON *kernel, FILE *out)
             100 * number(w, "spread"), fmax(number(w, "error"), 0), number(kernel, "bound_us"), 100 * number(w, "share"));
     else
         fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"));
+    if (member(kernel, "exact_cost") && member(kernel, "unrestricted"))
+        fprintf(out, "    exact      modelled %.2f x %s\n", number(kernel, "exact_cost"), text(kernel, "unrestricted"));
     if (second)
         fprintf(out, "    runner-up  %s  %.2f x\n", second->string, number(second, "median_us") / number(w, "median_us"));
     const cJSON *slower[512];
@@ -137,7 +139,8 @@ void cynf_plan_explain(const cJSON *plan, FILE *out)
     const cJSON *machine, *item;
     cJSON_ArrayForEach(machine, member(plan, "machines"))
     {
-        fprintf(out, "%s (library %s, %s)\n  peak", machine->string, text(machine, "library"), text(machine, "compiler"));
+        fprintf(out, "%s (library %s, %s)%s\n  peak", machine->string, text(machine, "library"), text(machine, "compiler"),
+            cJSON_IsTrue(member(machine, "exact")) ? ", exact kernels alone" : "");
         cJSON_ArrayForEach(item, member(machine, "gflops"))
             fprintf(out, " %s %.1f", item->string, item->valuedouble);
         fprintf(out, " GFLOP/s; GB/s from L1, L2, L3, DRAM:");
@@ -148,8 +151,13 @@ void cynf_plan_explain(const cJSON *plan, FILE *out)
             explain_kernel(item, out);
         explain_cost_model(member(machine, "kernels"), out);
         cJSON_ArrayForEach(item, member(machine, "models"))
-            fprintf(out, "  model %s (%s): %.3f us un-tuned, %.3f us tuned, %.2f x\n", text(item, "name"), item->string, number(item, "default_us"),
+        {
+            fprintf(out, "  model %s (%s): %.3f us un-tuned, %.3f us tuned, %.2f x", text(item, "name"), item->string, number(item, "default_us"),
                 number(item, "tuned_us"), number(item, "default_us") / number(item, "tuned_us"));
+            if (member(item, "exact_cost"))
+                fprintf(out, "; exact costs %.2f x", number(item, "exact_cost"));
+            fprintf(out, "\n");
+        }
     }
 }
 

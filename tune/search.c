@@ -384,6 +384,39 @@ out:
     return changes;
 }
 
+static double modelled_seconds(const search *s, const cynf_program *p)
+{
+    double sum = 0;
+    for (int i = 0; i < p->n_step; i++)
+        sum += cynf_kernel_cost(p->step[i].kernel, &p->step[i].problem.u, &s->m.machine);
+    return sum;
+}
+
+/* What it costs that the graph is exact: the program p of it against the un-tuned one of all kernels. */
+static cynf_status price_exactness(search *s, const cynf_program *p, cynf_tune_result *result)
+{
+    const cynf_graph *const own = s->g;
+    cynf_graph free_of_it = *own;
+    variant v;
+    free_of_it.exact = false;
+    cynf_status status = variant_init(&v, own, -1, -1) ? CYNF_OK : CYNF_ENOMEM;
+    v.modelled = true;
+    s->g = &free_of_it;
+    if (!status && !(status = build(s, &v))) {
+        result->exact_cost = modelled_seconds(s, p) / modelled_seconds(s, v.program);
+        cynf_entrant e[2] = {{.program = p}, {.program = v.program}};
+        if (s->o->effort != CYNF_EFFORT_ESTIMATE && cynf_now() < end_of(s, 1)) {
+            show(s, 0.95, "what exactness costs");
+            status = cynf_race_programs(&s->m.timer, e, 2, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS)) < 0 ? CYNF_ENOMEM : CYNF_OK;
+            if (!status && e[1].result.median > 0)
+                result->exact_cost = e[0].result.median / e[1].result.median;
+        }
+    }
+    s->g = own;
+    variant_free(&v);
+    return unfit(s, status) ? CYNF_OK : status;
+}
+
 /* ---- the plan's record of the model ---- */
 
 static cJSON *node_record(cJSON *nodes, const cynf_graph *g, int32_t node)
@@ -406,6 +439,8 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
     cJSON *model = cJSON_CreateObject(), *nodes = cJSON_AddArrayToObject(model, "nodes");
     cJSON_AddStringToObject(model, "name", g->name ? g->name : "");
     cJSON_AddItemToObject(model, "default_us", cynf_plan_number(1e6 * result->default_seconds, 3));
+    if (result->exact_cost > 0)
+        cJSON_AddItemToObject(model, "exact_cost", cynf_plan_number(result->exact_cost, 3));
     cJSON_AddItemToObject(model, "spread", cynf_plan_number(result->spread, 3));
     cJSON_AddItemToObject(model, "tuned_us", cynf_plan_number(1e6 * result->tuned_seconds, 3));
     for (int i = 0; i < g->n_node; i++) {
@@ -490,6 +525,8 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
         result->tuned_seconds = status ? 0 : e[winner].result.median;
         result->spread = status ? 0 : e[winner].result.spread;
     }
+    if (!status && s->g->exact)
+        status = price_exactness(s, v[winner].program, result);
     if (!status)
         record_model(s, models, &v[winner], result);
     else if (status == CYNF_ENOMEM && s->cap && !s->why[0])
@@ -530,9 +567,9 @@ static cynf_status open_journal(search *s, cynf_tune_result *result)
     const cynf_tune_options *o = s->o;
     if (o->no_journal || o->effort == CYNF_EFFORT_ESTIMATE)
         return CYNF_OK;
-    snprintf(key, sizeof key, "cynf-journal 1 %s isas=%x library=%s model=%s effort=%d max_error=%g max_memory=%lld algo=%s",
+    snprintf(key, sizeof key, "cynf-journal 1 %s isas=%x library=%s model=%s effort=%d max_error=%g max_memory=%lld algo=%s%s",
         cynf_cpu_fingerprint(cpu, sizeof cpu), cynf_cpu_isas(), cynf_build_id(), cynf_plan_model_key(s->g, o->threads, model, sizeof model), (int)o->effort,
-        o->max_error, (long long)o->max_memory, o->algo ? o->algo : "");
+        o->max_error, (long long)o->max_memory, o->algo ? o->algo : "", s->g->exact ? " exact" : "");
     const cynf_status status = cynf_journal_open(&s->journal, o->journal, key, o->resume, s->kernels, &result->resumed, s->why, s->cap);
     if (!status || o->journal || o->resume)
         return status;
@@ -551,6 +588,7 @@ cynf_status cynf_tune(cJSON **plan, cynf_tune_result *result, const cynf_graph *
     cynf_timer_init(&s.m.timer);
     s.m.threads = o->threads;
     s.m.effort = o->effort;
+    s.m.exact = g->exact;
     s.m.max_error = o->max_error;
     s.m.max_memory = o->max_memory;
     s.m.algo = o->algo;
@@ -564,6 +602,8 @@ cynf_status cynf_tune(cJSON **plan, cynf_tune_result *result, const cynf_graph *
     s.plan = cynf_plan_new();
     cJSON *here = s.plan ? cynf_plan_here(s.plan, &s.m.machine) : NULL;
     s.kernels = cJSON_GetObjectItemCaseSensitive(here, "kernels");
+    if (here && g->exact)
+        cynf_plan_put(here, "exact", cJSON_CreateTrue());
     /* Blocked where the program builder would do it, plain, blocked wherever it can be, and, when there is time, blocks of half a vector. */
     const int16_t lanes = (int16_t)cynf_isa_lanes(cynf_cpu_best()), layouts[4] = {-1, 0, lanes, lanes / 2};
     const int n_layouts = o->effort == CYNF_EFFORT_ESTIMATE || o->algo ? 1 : lanes < 4 ? 2 : o->effort == CYNF_EFFORT_PATIENT && lanes >= 8 ? 4 : 3;

@@ -26,6 +26,7 @@ cynf_tune_options cynf_tune_default_options(void);
 typedef struct cynf_tune_result {
     double default_seconds, tuned_seconds; /**< of one run of the whole model, in the same race; 0 at estimate */
     double spread;                         /**< of the tuned ones: (upper - lower quartile) / median */
+    double exact_cost;                     /**< of an exact graph: its time over that of the un-tuned program of all kernels, modelled at estimate; 0: not known */
     int problems, resumed;                 /**< distinct ones, and how many of them came from the journal */
 } cynf_tune_result;
 

@@ -11,6 +11,7 @@
 #define VNAME "avx2"
 #define VISA CYNF_ISA_AVX2
 #define VREGS 16
+#define VFMA 1
 
 typedef __m256 vf;
 typedef __m256i vi;

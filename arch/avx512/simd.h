@@ -11,6 +11,7 @@
 #define VNAME "avx512"
 #define VISA CYNF_ISA_AVX512
 #define VREGS 32
+#define VFMA 1
 
 typedef __m512 vf;
 typedef __m512i vi;

@@ -11,6 +11,7 @@
 #define VNAME "neon"
 #define VISA CYNF_ISA_NEON
 #define VREGS 32
+#define VFMA 1
 
 typedef float32x4_t vf;
 typedef int32x4_t vi;
@@ -80,7 +81,11 @@ static CYNF_INLINE vf vf_from_vi(vi a) { return vcvtq_f32_s32(a); }
 static CYNF_INLINE vi vi_cast(vf a) { return vreinterpretq_s32_f32(a); }
 static CYNF_INLINE vf vf_cast(vi a) { return vreinterpretq_f32_s32(a); }
 
-static CYNF_INLINE float vf_hsum(vf a) { return vaddvq_f32(a); }
+static CYNF_INLINE float vf_hsum(vf a)
+{
+    const float32x2_t t = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+    return vget_lane_f32(t, 0) + vget_lane_f32(t, 1);
+}
 static CYNF_INLINE float vf_hmax(vf a) { return vmaxvq_f32(a); }
 static CYNF_INLINE float vf_hmin(vf a) { return vminvq_f32(a); }
 

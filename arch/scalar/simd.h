@@ -8,8 +8,18 @@
 
 #include "kernels/kernel.h"
 
-#define VL 1
+/* A CPU without FMA instructions calls a slow library function; there the product is rounded, but in the kernels of exact programs, which CYNF_FMA asks for. */
+#if defined __FP_FAST_FMAF
 #define VNAME "scalar"
+#define VFMA 1
+#elif defined CYNF_FMA
+#define VNAME "scalar_fma"
+#define VFMA 1
+#else
+#define VNAME "scalar"
+#define VFMA 0
+#endif
+#define VL 1
 #define VISA CYNF_ISA_SCALAR
 #define VREGS 16
 
@@ -27,8 +37,7 @@ static CYNF_INLINE vf vf_add(vf a, vf b) { return a + b; }
 static CYNF_INLINE vf vf_sub(vf a, vf b) { return a - b; }
 static CYNF_INLINE vf vf_mul(vf a, vf b) { return a * b; }
 static CYNF_INLINE vf vf_div(vf a, vf b) { return a / b; }
-/* A CPU without FMA instructions would call a slow library function; there the product is rounded. */
-#ifdef __FP_FAST_FMAF
+#if VFMA
 static CYNF_INLINE vf vf_fma(vf a, vf b, vf c) { return __builtin_fmaf(a, b, c); }
 static CYNF_INLINE vf vf_fnma(vf a, vf b, vf c) { return __builtin_fmaf(-a, b, c); }
 #else

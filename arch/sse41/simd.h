@@ -11,6 +11,7 @@
 #define VNAME "sse41"
 #define VISA CYNF_ISA_SSE41
 #define VREGS 16
+#define VFMA 0
 
 typedef __m128 vf;
 typedef __m128i vi;

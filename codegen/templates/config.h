@@ -5,6 +5,7 @@
 #define CYNF_HAVE_CPU_FEATURES 0
 #define CYNF_HAVE_SLEEF 0
 #define CYNF_HAVE_SCALAR 1
+#define CYNF_HAVE_SCALAR_FMA 0
 #define CYNF_DESCRIBED 0
 #if defined(__x86_64__)
 #define CYNF_HAVE_SSE41 1

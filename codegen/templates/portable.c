@@ -59,6 +59,8 @@ static cynf_status compile(compiled *c)
     char why[512] = "";
     cynf_status s = cynf_sizes_load(&c->graph, &c->sizes, c->size, @ID@_weights, (size_t)(@ID@_weights_end - @ID@_weights), why, sizeof why);
     c->build = (cynf_build_options){.threads = c->threads};
+    if (s == CYNF_OK)
+        c->graph->exact = @EXACT@;
 @CUSTOM_USE@    if (s == CYNF_OK && c->binding)
         cynf_binding_apply(c->binding, c->graph, &c->build);
     if (s == CYNF_OK)

@@ -65,6 +65,11 @@ typedef struct cynf_net_options {
      * (CC, or else cc) and loaded into this process: they must be trustworthy, as code of the program's own. NULL: none.
      */
     const char *const *customs;
+    /**
+     * 1: runners, plans and generated models of exact kernels alone (cynf_kernel_exact()): the same bits on scalar, avx2, avx512 and neon, for every plan and
+     * number of threads, and slower. What a plan says of other kernels is not used, as the message then says. CYNF_EUNSUPPORTED together with SLEEF's functions.
+     */
+    int32_t exact;
 } cynf_net_options;
 
 /** Reads .h5 or .keras. message (NULL, or message_bytes of room) gets the reason of a failure. */

@@ -398,6 +398,15 @@ const cynf_kernel *cynf_kernel_find(const char *name);
 bool cynf_kernel_supports(const cynf_kernel *k, const void *g);
 /** Kernels that support g, cheapest by the cost model first; writes at most cap, returns how many there are. Never 0 for a valid g. */
 size_t cynf_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap);
+/**
+ * Whether k computes every element of g by the one sequence of operations that is the same for all such kernels of an operation: exact kernels give the same bits
+ * on scalar, avx2, avx512 and neon, for any tile, views and split of the units (all NaN count as the same). sse41 has no fused multiply-add: where it is the
+ * best instruction set, its kernels alone are exact, and give bits of their own. scalar's call fmaf() where the target lacks the instruction.
+ */
+bool cynf_kernel_exact(const cynf_kernel *k, const void *g);
+/** As cynf_candidates(), of exact kernels alone; scalar kernels that call fmaf() are candidates here only. 0 for a
+ * valid g: none is exact (a sepconv2d of some widths, which its two parts compute exactly; a convolution of blocked views with several taps). */
+size_t cynf_exact_candidates(cynf_op op, const void *g, const cynf_machine *m, const cynf_kernel **out, size_t cap);
 /** The first of cynf_candidates() whose error needs no measuring on the weights (that of winograd63, for one, does); NULL when g is invalid. */
 const cynf_kernel *cynf_auto(cynf_op op, const void *g, const cynf_machine *m);
 /** Modelled seconds of one run on one thread. */

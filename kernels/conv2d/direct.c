@@ -106,6 +106,14 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return scaling + (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
 }
 
+/* In a blocked view the taps of a row of the kernel are summed block by block. */
+static bool exact(const void *geometry, cynf_tile t)
+{
+    const cynf_conv2d *g = geometry;
+    (void)t;
+    return g->kw == 1 || g->x.b >= g->ic / g->groups;
+}
+
 const cynf_algo cynf_conv2d_direct = {
     .op = CYNF_OP_CONV2D,
     .name = "direct",
@@ -119,4 +127,5 @@ const cynf_algo cynf_conv2d_direct = {
     .shared_bytes = shared_bytes,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = exact,
 };

@@ -3,6 +3,7 @@
 #include "kernels/conv2d/direct_pack.h"
 #include "kernels/conv2d/im2col_layout.h"
 #include "kernels/gemm/tile_cost.h"
+#include "kernels/geometry.h"
 
 /* A vector of output channels must not straddle a block of a view. */
 static bool vectors_fit(const cynf_view *v, const cynf_conv2d *g, cynf_tile t)
@@ -52,6 +53,15 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return rows * cynf_tile_cost(whole ? full : 0, whole ? tail : s.tw * s.th, k, g->oc / g->groups, t, isa, m) + gather + 100e-9;
 }
 
+/* What is padding here is multiplied. */
+static bool exact(const void *geometry, cynf_tile t)
+{
+    const cynf_conv2d *g = geometry;
+    (void)t;
+    return cynf_useful_taps(g->h, g->oh, g->kh, g->sh, g->dh, g->pt) == (int64_t)g->oh * g->kh &&
+        cynf_useful_taps(g->w, g->ow, g->kw, g->sw, g->dw, g->pl) == (int64_t)g->ow * g->kw;
+}
+
 const cynf_algo cynf_conv2d_im2col = {
     .op = CYNF_OP_CONV2D,
     .name = "im2col",
@@ -62,4 +72,5 @@ const cynf_algo cynf_conv2d_im2col = {
     .pack = pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = exact,
 };

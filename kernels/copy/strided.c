@@ -42,4 +42,5 @@ const cynf_algo cynf_copy_strided = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

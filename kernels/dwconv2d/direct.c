@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels/dwconv2d/direct_layout.h"
+#include "kernels/dwconv2d/rows_layout.h"
 #include "kernels/dwconv2d/taps.h"
 
 static bool supports(const void *g, cynf_tile t) { return cynf_dw_views_fit(g, t.v); }
@@ -25,6 +26,12 @@ double cynf_dw_direct_cost(const void *geometry, cynf_tile t, cynf_isa isa, cons
     return cynf_dw_cost(g, t, isa, m, 0.48, (double)g->oh * tiles, 90);
 }
 
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)t;
+    return !cynf_dw_rows_exact(g);
+}
+
 const cynf_algo cynf_dwconv2d_direct = {
     .op = CYNF_OP_DWCONV2D,
     .name = "direct",
@@ -35,4 +42,5 @@ const cynf_algo cynf_dwconv2d_direct = {
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
     .cost = cynf_dw_direct_cost,
+    .exact = exact,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels/dwconv2d/im2col_layout.h"
+#include "kernels/dwconv2d/rows_layout.h"
 #include "kernels/dwconv2d/taps.h"
+#include "kernels/geometry.h"
 
 static bool supports(const void *g, cynf_tile t) { return cynf_dw_views_fit(g, t.v); }
 
@@ -21,6 +23,15 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return cynf_dw_cost(g, t, isa, m, 1, 0, 0) + products * 2e-9 / m->gflops[isa] * 6;
 }
 
+/* As direct, but what is padding is multiplied. */
+static bool exact(const void *geometry, cynf_tile t)
+{
+    const cynf_dwconv2d *g = geometry;
+    (void)t;
+    return !cynf_dw_rows_exact(g) && cynf_useful_taps(g->h, g->oh, g->kh, g->sh, g->dh, g->pt) == (int64_t)g->oh * g->kh &&
+        cynf_useful_taps(g->w, g->ow, g->kw, g->sw, g->dw, g->pl) == (int64_t)g->ow * g->kw;
+}
+
 const cynf_algo cynf_dwconv2d_im2col = {
     .op = CYNF_OP_DWCONV2D,
     .name = "im2col",
@@ -31,4 +42,5 @@ const cynf_algo cynf_dwconv2d_im2col = {
     .pack = cynf_dw_pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = exact,
 };

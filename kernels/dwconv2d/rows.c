@@ -32,6 +32,12 @@ double cynf_dw_rows_cost(const void *geometry, cynf_tile t, cynf_isa isa, const 
     return full * cynf_dw_cost(g, t, isa, m, share, steps, 10) + (1 - full) * cynf_dw_direct_cost(g, t, isa, m);
 }
 
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)t;
+    return cynf_dw_rows_exact(g);
+}
+
 const cynf_algo cynf_dwconv2d_rows = {
     .op = CYNF_OP_DWCONV2D,
     .name = "rows",
@@ -42,4 +48,5 @@ const cynf_algo cynf_dwconv2d_rows = {
     .packed_bytes = cynf_dw_packed_bytes,
     .pack = cynf_dw_pack,
     .cost = cynf_dw_rows_cost,
+    .exact = exact,
 };

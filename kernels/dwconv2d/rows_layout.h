@@ -15,4 +15,10 @@ static CYNF_INLINE bool cynf_dw_rows_fit(const cynf_dwconv2d *g)
         g->mult == 1;
 }
 
+/** Whether rows is what exact programs compute g by: no instruction set's last vector of channels is left to direct, which has another order. */
+static CYNF_INLINE bool cynf_dw_rows_exact(const cynf_dwconv2d *g)
+{
+    return cynf_dw_rows_fit(g) && g->c % 16 == 0;
+}
+
 #endif

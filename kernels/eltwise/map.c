@@ -40,6 +40,7 @@ const cynf_algo cynf_eltwise_map = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = cynf_always_exact,
 };
 
 #if CYNF_HAVE_SLEEF

@@ -52,4 +52,5 @@ const cynf_algo cynf_fc_gemm = {
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

@@ -43,6 +43,13 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return (g->m * ns + 5) * 1e-9;
 }
 
+/* One sum is what gemm has. */
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)g;
+    return t.mr == 1;
+}
+
 const cynf_algo cynf_fc_gemv = {
     .op = CYNF_OP_FC,
     .name = "gemv",
@@ -52,4 +59,5 @@ const cynf_algo cynf_fc_gemv = {
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
+    .exact = exact,
 };

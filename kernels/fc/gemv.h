@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * fc f32, gemv: one row at a time; every weight is used once, so what counts is that panels [k][nr] stream. Tile: nr columns in nv vectors, and mr
- * partial sums of each (a multiple of VK), element k going to sum k % mr, which hide the latency of the multiply-add; they are added pairwise at the end.
+ * partial sums of each (a multiple of VK, or 1), element k going to sum k % mr, which hide the latency of the multiply-add; they are added pairwise at the
+ * end. One sum gives the bits of gemm: the tile of exact programs.
  *
  * units       panels of nr columns; any split is safe
  * packed      as conv2d direct: per panel bias, then [k][nr]

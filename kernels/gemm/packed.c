@@ -40,4 +40,5 @@ const cynf_algo cynf_gemm_packed = {
     .units = units,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

@@ -4,7 +4,8 @@
  *
  *     acc[v] += sum_{k < n} x[k] * b[(k * vectors + v) * VL ...]        v < vectors
  *
- * Element k goes to partial sum k % sums, which hides the latency of the multiply-add; the sums, a multiple of VK, are added pairwise. acc starts the first.
+ * Element k goes to partial sum k % sums, which hides the latency of the multiply-add; the sums, 1 or a multiple of VK, are added pairwise. acc starts the
+ * first.
  * back: the elements from the last to the first, for a panel whose end is in a nearer cache than its beginning.
  */
 #ifndef CYNF_ROW_PRODUCT_H
@@ -18,25 +19,25 @@
 static CYNF_INLINE void cynf_row_product(const int sums, const int vectors, bool back, int n, const float *x, const float *b, vf acc[CYNF_VECTORS_MAX])
 {
     vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX];
-    const int whole = n / sums * sums, first = back && whole ? whole - sums : 0;
-    const ptrdiff_t step = back ? -sums : sums;
+    const int group = sums < VK ? VK : sums, whole = n / group * group, first = back && whole ? whole - group : 0;
+    const ptrdiff_t step = back ? -group : group;
 #pragma GCC unroll 8
     for (int i = 0; i < sums; i++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[i][v] = i ? vf_zero() : acc[v];
     const float *xk = x + first, *bk = b + first * (ptrdiff_t)vectors * VL;
-    for (int k = 0; k < whole; k += sums, xk += step, bk += step * vectors * VL) {
+    for (int k = 0; k < whole; k += group, xk += step, bk += step * vectors * VL) {
         if (VL == 1)
             __asm__("" : "+r"(xk), "+r"(bk)); /* else GCC 12 vectorises over k, and reads before the first element going back */
 #pragma GCC unroll 8
-        for (int i = 0; i < sums; i += VK) {
+        for (int i = 0; i < group; i += VK) {
             const vk a = vk_load(xk + i);
 #pragma GCC unroll 4
             for (int lane = 0; lane < VK; lane++)
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++)
-                    sum[i + lane][v] = vf_fmak(sum[i + lane][v], vf_load(bk + ((i + lane) * vectors + v) * VL), a, lane);
+                    sum[(i + lane) % sums][v] = vf_fmak(sum[(i + lane) % sums][v], vf_load(bk + ((i + lane) * vectors + v) * VL), a, lane);
         }
     }
     for (int k = whole; k < n; k++)

@@ -32,4 +32,5 @@ const cynf_algo cynf_hash_bins = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

@@ -45,4 +45,5 @@ const cynf_algo cynf_lookup_rows = {
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

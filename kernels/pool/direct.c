@@ -35,4 +35,5 @@ const cynf_algo cynf_pool_direct = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

@@ -14,13 +14,13 @@ static bool supports(const void *g, cynf_tile t)
 static size_t units(const void *g, cynf_tile t, int stage)
 {
     (void)stage;
-    const reduce_fold_space s = reduce_fold_plan(g, t.v);
+    const reduce_fold_space s = reduce_fold_plan(g, t);
     return cynf_nd_units(&s.kept);
 }
 
 static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
-    const reduce_fold_space s = reduce_fold_plan(g, t.v);
+    const reduce_fold_space s = reduce_fold_plan(g, t);
     const int inner = s.along ? s.over.dims[s.over.rank - 1] : s.kept.dims[s.kept.rank - 1];
     const bool gathers = !s.along && s.kept.s[1][s.kept.rank - 1] != 1;
     double outputs = 1;
@@ -31,6 +31,12 @@ static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine 
     return 1e-7 + (compute > memory ? compute : memory);
 }
 
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)g;
+    return t.nv * t.v == CYNF_FOLD_EXACT;
+}
+
 const cynf_algo cynf_reduce_fold = {
     .op = CYNF_OP_REDUCE,
     .name = "fold",
@@ -38,4 +44,5 @@ const cynf_algo cynf_reduce_fold = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = exact,
 };

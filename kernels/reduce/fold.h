@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * reduce f32, fold: sum, mean, maximum, minimum, product and sum of squares over any set of dimensions; contract at cynf_reduce.
+ * Tile: vectors along the reduced elements. Where these are contiguous, element i goes to partial result i % (4 nr), so that tiles of the same nr give the
+ * same bits on every instruction set; with nr = CYNF_FOLD_EXACT the kernel is exact.
  * Accuracy: chunks of CYNF_FOLD_CHUNK elements a lane are summed first, then the chunks (Higham, "The Accuracy of Floating Point Summation", 1993).
  * NaN gives NaN in all of them.
  */
@@ -33,30 +35,59 @@ static CYNF_INLINE vf reduce_take(const int kind, vf a, vf x)
     return kind == CYNF_REDUCE_SUMSQ ? vf_fma(x, x, a) : reduce_join(kind, a, x);
 }
 
-/** The whole of one output from contiguous runs of its inputs. */
-static CYNF_INLINE float reduce_along(const int kind, const cynf_nd *over, const float *x)
+/** a[i] joins b[i] for i < n. */
+static CYNF_INLINE void reduce_join_all(const int kind, const int n, vf *a, const vf *b)
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++)
+        a[i] = reduce_join(kind, a[i], b[i]);
+}
+
+/** The whole of one output from contiguous runs of its inputs, nv vectors beside each other. */
+static CYNF_INLINE float reduce_along(const int kind, const int nv, const cynf_nd *over, const float *x)
 {
     const vf none = vf_set1(reduce_identity(kind));
     const ptrdiff_t row = over->s[0][over->rank - 2];
     const size_t chunks = cynf_nd_units(over);
+    const int nr = nv * VL;
     cynf_nd_walk walk = cynf_nd_seek(over, 0);
-    vf total = none;
+    vf total[CYNF_FOLD_EXACT];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        total[v] = none;
     for (size_t u = 0; u < chunks; u++, cynf_nd_next(over, &walk)) {
-        vf part[4] = {none, none, none, none};
+        vf part[4][CYNF_FOLD_EXACT];
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                part[k][v] = none;
         for (int r = 0; r < walk.rows; r++) {
             const float *p = x + walk.at[0] + r * row;
             int c = 0;
-            for (; c + 4 * VL <= walk.cols; c += 4 * VL)
+            for (; c + 4 * nr <= walk.cols; c += 4 * nr)
 #pragma GCC unroll 4
                 for (int k = 0; k < 4; k++)
-                    part[k] = reduce_take(kind, part[k], vf_load(p + c + k * VL));
-            for (; c < walk.cols; c += VL)
-                part[0] = reduce_take(kind, part[0], vf_gather(p + c, 1, walk.cols - c < VL ? walk.cols - c : VL, reduce_identity(kind)));
+#pragma GCC unroll 4
+                    for (int v = 0; v < nv; v++)
+                        part[k][v] = reduce_take(kind, part[k][v], vf_load(p + c + k * nr + v * VL));
+            for (; c < walk.cols; c += nr)
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    const int left = walk.cols - c - v * VL;
+                    part[0][v] = reduce_take(kind, part[0][v], vf_gather(p + c + v * VL, 1, left < 0 ? 0 : left < VL ? left : VL, reduce_identity(kind)));
+                }
         }
-        total = reduce_join(kind, total, reduce_join(kind, reduce_join(kind, part[0], part[1]), reduce_join(kind, part[2], part[3])));
+        reduce_join_all(kind, nv, part[0], part[1]);
+        reduce_join_all(kind, nv, part[2], part[3]);
+        reduce_join_all(kind, nv, part[0], part[2]);
+        reduce_join_all(kind, nv, total, part[0]);
     }
+#pragma GCC unroll 4
+    for (int n = nv / 2; n > 0; n /= 2)
+        reduce_join_all(kind, n, total, total + n);
     float t[2 * VL]; /* halves, then halves of halves */
-    vf_store(t, total);
+    vf_store(t, total[0]);
     for (int n = VL / 2; n > 0; n /= 2) {
         vf_store(t + VL, none);
         vf_storen(t + VL, vf_loadn(t + n, n), n);
@@ -100,7 +131,7 @@ static CYNF_INLINE void reduce_across(const int kind, const cynf_nd *over, const
         vf_store(out + k * VL, total[k]);
 }
 
-static CYNF_INLINE void reduce_units(const int kind, const reduce_fold_space *s, const cynf_epilogue *e, const cynf_args *a, size_t begin, size_t end)
+static CYNF_INLINE void reduce_units(const int kind, const int nv, const reduce_fold_space *s, const cynf_epilogue *e, const cynf_args *a, size_t begin, size_t end)
 {
     const int col = s->kept.rank - 1;
     const ptrdiff_t y_step = s->kept.s[0][col], x_step = s->kept.s[1][col];
@@ -114,7 +145,7 @@ static CYNF_INLINE void reduce_units(const int kind, const reduce_fold_space *s,
             float out[CYNF_FOLD_VECTORS * VL] = {0};
             if (s->along)
                 for (int i = 0; i < n; i++)
-                    out[i] = reduce_along(kind, &s->over, x + i * x_step);
+                    out[i] = reduce_along(kind, nv, &s->over, x + i * x_step);
             else
                 reduce_across(kind, &s->over, x, x_step, n, out);
             for (int i = 0; i < n; i += VL) {
@@ -131,14 +162,14 @@ static CYNF_INLINE void reduce_fold(const cynf_reduce *g, cynf_tile t, int stage
     (void)stage, (void)thread;
     if (begin == end)
         return;
-    const reduce_fold_space s = reduce_fold_plan(g, t.v);
+    const reduce_fold_space s = reduce_fold_plan(g, t);
     switch (g->kind) {
-    case CYNF_REDUCE_SUM: reduce_units(CYNF_REDUCE_SUM, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MEAN: reduce_units(CYNF_REDUCE_MEAN, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MAX: reduce_units(CYNF_REDUCE_MAX, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MIN: reduce_units(CYNF_REDUCE_MIN, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_PROD: reduce_units(CYNF_REDUCE_PROD, &s, &g->e, a, begin, end); break;
-    default: reduce_units(CYNF_REDUCE_SUMSQ, &s, &g->e, a, begin, end); break;
+    case CYNF_REDUCE_SUM: reduce_units(CYNF_REDUCE_SUM, t.nv, &s, &g->e, a, begin, end); break;
+    case CYNF_REDUCE_MEAN: reduce_units(CYNF_REDUCE_MEAN, t.nv, &s, &g->e, a, begin, end); break;
+    case CYNF_REDUCE_MAX: reduce_units(CYNF_REDUCE_MAX, t.nv, &s, &g->e, a, begin, end); break;
+    case CYNF_REDUCE_MIN: reduce_units(CYNF_REDUCE_MIN, t.nv, &s, &g->e, a, begin, end); break;
+    case CYNF_REDUCE_PROD: reduce_units(CYNF_REDUCE_PROD, t.nv, &s, &g->e, a, begin, end); break;
+    default: reduce_units(CYNF_REDUCE_SUMSQ, t.nv, &s, &g->e, a, begin, end); break;
     }
 }
 

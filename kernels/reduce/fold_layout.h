@@ -9,6 +9,8 @@
 #define CYNF_FOLD_VECTORS 4
 /** Elements that are folded before the result joins the total: short sums of sums lose less than one long sum. */
 #define CYNF_FOLD_CHUNK 128
+/** Elements along the reduced ones, vectors times lanes, of the tiles that are exact; 4 times as many partial results. */
+#define CYNF_FOLD_EXACT 16
 
 /** kept: operand 0 is y, 1 is x. over: operand 0 is x. along: lanes run along the reduced elements, else along the kept ones. */
 typedef struct reduce_fold_space {
@@ -17,7 +19,7 @@ typedef struct reduce_fold_space {
     bool along;
 } reduce_fold_space;
 
-static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, int32_t lanes)
+static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, cynf_tile t)
 {
     reduce_fold_space s = {.count = 1};
     for (int i = 0; i < g->rank; i++)
@@ -30,14 +32,14 @@ static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, int3
     cynf_nd_collapse(&s.kept);
     cynf_nd_collapse(&s.over);
     s.along = s.over.s[0][s.over.rank - 1] == 1 && s.count > 1;
-    cynf_nd_cut(&s.over, s.along ? CYNF_FOLD_CHUNK * lanes : CYNF_FOLD_CHUNK);
+    cynf_nd_cut(&s.over, s.along ? CYNF_FOLD_CHUNK * t.nv * t.v : CYNF_FOLD_CHUNK);
     if (!s.along && s.over.h * s.over.w > CYNF_FOLD_CHUNK) {
         s.over.h = CYNF_CEIL_DIV(CYNF_FOLD_CHUNK, s.over.w);
         s.over.down = CYNF_CEIL_DIV(s.over.dims[s.over.rank - 2], s.over.h);
     }
     /* A unit is one row of outputs: as many vectors as are folded side by side, or as many outputs as their inputs fit a cache. */
     const int32_t few = CYNF_ND_UNIT / s.count + 1;
-    cynf_nd_cut(&s.kept, s.along ? few : CYNF_FOLD_VECTORS * lanes);
+    cynf_nd_cut(&s.kept, s.along ? few : CYNF_FOLD_VECTORS * t.v);
     s.kept.h = 1;
     s.kept.down = s.kept.dims[s.kept.rank - 2];
     return s;

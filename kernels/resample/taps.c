@@ -56,4 +56,5 @@ const cynf_algo cynf_resample_taps = {
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
+    .exact = cynf_always_exact,
 };

@@ -56,6 +56,12 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return 1e-7 + g->n * (double)g->t * ((product > stream ? product : stream) + activations + 20e-9);
 }
 
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)g;
+    return t.mr == RNN_FUSED_EXACT;
+}
+
 const cynf_algo cynf_rnn_fused = {
     .op = CYNF_OP_RNN,
     .name = "fused",
@@ -66,4 +72,5 @@ const cynf_algo cynf_rnn_fused = {
     .pack = pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = exact,
 };

@@ -2,7 +2,7 @@
 /**
  * rnn f32, fused: per step and block of nr units, the products of all gates side by side, and the cell on top while they are in registers; contract at
  * cynf_rnn. As in a matrix-vector product every weight is used once a step, so what counts is that the blocks stream. Tile: nr units in nv vectors, and mr
- * partial sums of each gate (a multiple of VK), row k of U going to sum k % mr; they are added pairwise.
+ * partial sums of each gate (a multiple of VK), row k of U going to sum k % mr; they are added pairwise. Tiles of RNN_FUSED_EXACT sums are exact.
  *
  * units       sequences; a step needs the one before
  * Over-read, over-write: none.

@@ -12,6 +12,9 @@
 
 #include "kernels/kernel.h"
 
+/** Partial sums of the tiles that are exact: as many as every instruction set has a tile of. */
+#define RNN_FUSED_EXACT 4
+
 /** Units, rounded up to whole blocks. */
 static CYNF_INLINE int32_t rnn_fused_padded(const cynf_rnn *g, cynf_tile t) { return CYNF_ROUND_UP(g->h, t.nv * t.v); }
 

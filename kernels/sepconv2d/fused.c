@@ -56,6 +56,14 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return depthwise + (double)g->dw.n * bands * cynf_conv2d_direct.cost(&p, t, isa, m);
 }
 
+/* A last vector that is not full would be direct's. */
+static bool exact(const void *geometry, cynf_tile t)
+{
+    const cynf_sepconv2d *g = geometry;
+    (void)t;
+    return !cynf_dw_rows_fit(&g->dw) || cynf_dw_rows_exact(&g->dw);
+}
+
 const cynf_algo cynf_sepconv2d_fused = {
     .op = CYNF_OP_SEPCONV2D,
     .name = "fused",
@@ -66,4 +74,5 @@ const cynf_algo cynf_sepconv2d_fused = {
     .pack = pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .exact = exact,
 };

@@ -28,6 +28,12 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return 1e-7 + (compute > memory ? compute : memory);
 }
 
+static bool exact(const void *g, cynf_tile t)
+{
+    (void)g;
+    return t.nv * t.v == CYNF_SOFTMAX_EXACT;
+}
+
 const cynf_algo cynf_softmax_rows = {
     .op = CYNF_OP_SOFTMAX,
     .name = "rows",
@@ -35,6 +41,7 @@ const cynf_algo cynf_softmax_rows = {
     .supports = supports,
     .units = units,
     .cost = cost,
+    .exact = exact,
 };
 
 #if CYNF_HAVE_SLEEF

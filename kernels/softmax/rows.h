@@ -3,6 +3,8 @@
  * softmax f32, rows: softmax, log-softmax and sparsemax of contiguous rows; contract at cynf_softmax.
  * Sparsemax: Martins and Astudillo, "From Softmax to Sparsemax" (2016), algorithm 1, with the threshold of keras.activations.sparsemax; the
  * row is sorted by a heap (Williams, 1964), as far as the support goes.
+ * Tile: vectors of a row beside each other. Exponentials are added in nr partial sums, element i to sum i % nr, then these in halves, so that tiles of the same
+ * nr give the same bits on every instruction set; with nr = CYNF_SOFTMAX_EXACT the kernel is exact.
  */
 #ifndef CYNF_SOFTMAX_ROWS_H
 #define CYNF_SOFTMAX_ROWS_H
@@ -36,35 +38,54 @@ static CYNF_INLINE float softmax_max(const float *x, int len)
     return vf_hmax(m);
 }
 
-/** The sum of exp(x - max), in sums of 64 vectors; with y not NULL the terms are stored there. */
-static CYNF_INLINE float softmax_exp_sum(const float *x, float max, float *y, int len)
+/** The sum of exp(x - max), in sums of 64 steps of nv vectors; with y not NULL the terms are stored there. */
+static CYNF_INLINE float softmax_exp_sum(const int nv, const float *x, float max, float *y, int len)
 {
     const vf m = vf_set1(max);
-    vf total = vf_zero();
-    for (int i = 0; i < len; i += 64 * VL) {
-        vf part = vf_zero();
-        for (int j = i; j < len && j < i + 64 * VL; j += VL) {
-            const vf e = vf_exp(vf_sub(softmax_load(x, j, len), m));
-            part = vf_add(part, e);
-            if (y)
-                softmax_store(y, j, len, e);
-        }
-        total = vf_add(total, part);
+    const int nr = nv * VL;
+    vf total[CYNF_SOFTMAX_EXACT];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        total[v] = vf_zero();
+    for (int i = 0; i < len; i += 64 * nr) {
+        vf part[CYNF_SOFTMAX_EXACT];
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            part[v] = vf_zero();
+        for (int j = i; j < len && j < i + 64 * nr; j += nr)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++) {
+                const int at = j + v * VL;
+                if (v && at >= len)
+                    break;
+                const vf e = vf_exp(vf_sub(softmax_load(x, at, len), m));
+                part[v] = vf_add(part[v], e);
+                if (y)
+                    softmax_store(y, at, len, e);
+            }
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            total[v] = vf_add(total[v], part[v]);
     }
-    return vf_hsum(total);
+#pragma GCC unroll 4
+    for (int n = nv / 2; n > 0; n /= 2)
+#pragma GCC unroll 4
+        for (int v = 0; v < n; v++)
+            total[v] = vf_add(total[v], total[v + n]);
+    return vf_hsum(total[0]);
 }
 
-static CYNF_INLINE void softmax_row(const float *x, float *y, int len)
+static CYNF_INLINE void softmax_row(const int nv, const float *x, float *y, int len)
 {
-    const vf scale = vf_div(vf_set1(1), vf_set1(softmax_exp_sum(x, softmax_max(x, len), y, len)));
+    const vf scale = vf_div(vf_set1(1), vf_set1(softmax_exp_sum(nv, x, softmax_max(x, len), y, len)));
     for (int i = 0; i < len; i += VL)
         softmax_store(y, i, len, vf_mul(softmax_load(y, i, len), scale));
 }
 
-static CYNF_INLINE void log_softmax_row(const float *x, float *y, int len)
+static CYNF_INLINE void log_softmax_row(const int nv, const float *x, float *y, int len)
 {
     const float max = softmax_max(x, len);
-    const vf m = vf_set1(max), log_sum = vf_log(vf_set1(softmax_exp_sum(x, max, NULL, len)));
+    const vf m = vf_set1(max), log_sum = vf_log(vf_set1(softmax_exp_sum(nv, x, max, NULL, len)));
     for (int i = 0; i < len; i += VL)
         softmax_store(y, i, len, vf_sub(vf_sub(softmax_load(x, i, len), m), log_sum));
 }
@@ -118,14 +139,14 @@ static CYNF_INLINE void sparsemax_row(const float *x, float *y, int len)
 
 static CYNF_INLINE void softmax_rows(const cynf_softmax *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
-    (void)t, (void)stage, (void)thread;
+    (void)stage, (void)thread;
     const size_t group = (size_t)softmax_rows_group(g), last = end * group < (size_t)g->rows ? end * group : (size_t)g->rows;
     for (size_t r = begin * group; r < last; r++) {
         const float *x = a->x[0] + r * (size_t)g->x_rs;
         float *y = a->y + r * (size_t)g->y_rs;
         switch (g->kind) {
-        case CYNF_SOFTMAX: softmax_row(x, y, g->len); break;
-        case CYNF_LOG_SOFTMAX: log_softmax_row(x, y, g->len); break;
+        case CYNF_SOFTMAX: softmax_row(t.nv, x, y, g->len); break;
+        case CYNF_LOG_SOFTMAX: log_softmax_row(t.nv, x, y, g->len); break;
         default: sparsemax_row(x, y, g->len); break;
         }
     }

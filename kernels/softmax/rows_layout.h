@@ -5,6 +5,9 @@
 
 #include "kernels/kernel.h"
 
+/** Elements of a step, vectors times lanes, of the tiles that are exact. */
+#define CYNF_SOFTMAX_EXACT 16
+
 /** Rows of a unit: about 1024 elements. */
 static CYNF_INLINE int32_t softmax_rows_group(const cynf_softmax *g)
 {

@@ -18,7 +18,7 @@ __all__ = ['compile', 'load', 'Error', 'Model', 'Net', 'OpenShape', 'ShapedByInp
 
 
 def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto', plan=None, workdir=None, math='poly', input_shapes=None, max_shapes=None, stream=0,
-            kernels_from=None, custom=None):
+            kernels_from=None, custom=None, exact=False):
     """A callable from a Keras file.
 
     model    path of a .h5 or .keras file (or of an architecture as JSON or YAML, with weights)
@@ -36,6 +36,7 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
              Each sample of a call is the next run. Net(model, stream=...).skip says how many steps come out before the first one of the sequence
     kernels_from  "theano": the kernels of convolutions are turned by 180 degrees, as a model trained with Theano needs
     custom   {"Name": "file.c"}: what layers of class Name, or a Lambda of that name, compute, in C (cynf/custom.h); the C compiler of the machine is needed for it
+    exact    exact kernels alone: the same bits on scalar, avx2, avx512 and neon (sse41 has its own), for every plan and number of threads; slower
     math     exp, tanh, erf ...: "poly", polynomials of a few ulp; "sleef", SLEEF's functions of 1 ulp, for the prebuilt kernels alone
     """
     engine = os.environ.get('CYNF_ENGINE') or engine
@@ -47,6 +48,8 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
         raise ValueError(f'math is {math!r}; expected "poly" or "sleef"')
     if max_shapes and (tune or plan is not None):
         raise ValueError('a plan is made for fixed sizes; give input_shapes, or max_shapes without tune and plan')
+    if exact and math == 'sleef':
+        raise ValueError('exact: SLEEF\'s functions differ from machine to machine; use math="poly"')
     if engine == 'auto':
         engine = 'native' if (tune or max_shapes) and math == 'poly' else 'library'
     if engine == 'native' and math == 'sleef':
@@ -54,8 +57,8 @@ def compile(model, *, weights=None, threads=1, batch=1, tune=False, engine='auto
     folder = os.fspath(workdir) if workdir is not None else native.cache_folder()
     custom = {name: os.fspath(path) for name, path in (custom or {}).items()}
     paths = [p for p in (model, weights, *custom.values()) if p is not None]
-    given = dict(kernels_from=kernels_from, customs=['%s=%s' % item for item in custom.items()])
-    more = (() if kernels_from is None else (kernels_from,)) + tuple(custom)
+    given = dict(kernels_from=kernels_from, customs=['%s=%s' % item for item in custom.items()], exact=exact)
+    more = (() if kernels_from is None else (kernels_from,)) + tuple(custom) + (('--exact',) if exact else ())
     named, largest = (tuple('%s=%s' % (k, ','.join(str(batch if d is None else d) for d in v)) for k, v in (sizes or {}).items())
                       for sizes in (input_shapes, max_shapes if engine == 'native' else None))
 

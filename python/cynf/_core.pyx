@@ -41,6 +41,7 @@ cdef extern from "cynf/cynf.h":
         int32_t stream
         const char *kernels_from
         const char *const *customs
+        int32_t exact
     ctypedef struct cynf_model_port:
         const char *name
         const char *dtype
@@ -223,7 +224,7 @@ cdef class Net:
     """A loaded model file."""
     cdef cynf_net *net
 
-    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None, largest=(), customs=()):
+    def __cinit__(self, path, weights=None, int batch=0, shapes=(), math='poly', named=(), int stream=0, kernels_from=None, largest=(), customs=(), bint exact=False):
         """shapes: one tuple an input, batch first, for sizes that the file leaves open; named: texts like "image=1,64,64,3"; largest: the same for
         sizes that stay open up to these; customs: like "Name=file.c"."""
         cdef const char *texts[MAX_PORTS + 1]
@@ -267,6 +268,7 @@ cdef class Net:
             files[i] = t
         o.customs = files
         o.stream = stream
+        o.exact = exact
         if turned:
             o.kernels_from = turned
         cdef cynf_status s = cynf_net_load(&self.net, p, &o, message, sizeof(message))

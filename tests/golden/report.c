@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,37 @@ bool report_compare(const float *y, const float *ref, size_t n, double rtol, dou
     if (bad)
         snprintf(why, cap, "%zu of %zu values off; at %zu got %.7g, expected %.7g", bad, n, first, (double)y[first], (double)ref[first]);
     return !bad;
+}
+
+bool report_bits(const char *file, const char *name, int output, const float *y, size_t n, char *why, size_t cap)
+{
+    char line[512], known[512];
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = 0x7fc00000;
+        if (!isnan(y[i]))
+            memcpy(&word, &y[i], sizeof word);
+        h = (h ^ word) * 0x100000001b3u;
+    }
+    const int key = snprintf(line, sizeof line, "%.400s %d ", name, output);
+    snprintf(line + key, sizeof line - (size_t)key, "%016llx\n", (unsigned long long)h);
+    FILE *f = fopen(file, "a+");
+    if (!f) {
+        snprintf(why, cap, "%s: cannot be written", file);
+        return false;
+    }
+    bool found = false, same = false;
+    rewind(f);
+    while (!found && fgets(known, sizeof known, f)) {
+        found = !strncmp(known, line, (size_t)key);
+        same = found && !strcmp(known, line);
+    }
+    if (!found)
+        same = fputs(line, f) >= 0;
+    same = !fclose(f) && same;
+    if (!same)
+        snprintf(why, cap, "output %d: %s", output, found ? "its bits are not those of the run before" : "the file of bits cannot be written");
+    return same;
 }
 
 void report_case(const char *family, const char *name, report_outcome o, double worst, const char *why, bool verbose)

@@ -12,6 +12,12 @@
  */
 bool report_compare(const float *y, const float *ref, size_t n, double rtol, double atol, double *worst, char *why, size_t cap);
 
+/**
+ * Compares the bits of n values of output number output of a case, NaN counting as the same, with what file says of it; what it does not know is added to it.
+ * False: they differ, or the file cannot be written; why says which.
+ */
+bool report_bits(const char *file, const char *name, int output, const float *y, size_t n, char *why, size_t cap);
+
 typedef enum report_outcome { REPORT_PASSED, REPORT_FAILED, REPORT_REFUSED } report_outcome;
 
 /** Counts a case under its family; failures are printed at once, refusals when verbose. */

@@ -39,7 +39,7 @@ typedef struct golden {
 } golden;
 
 static struct {
-    const char *match, *lower, *supported[MAX_LAYERS], *customs[MAX_CUSTOMS + 1];
+    const char *match, *lower, *exact, *supported[MAX_LAYERS], *customs[MAX_CUSTOMS + 1];
     int threads, n_supported, n_customs, every, seen;
     bool verbose, native;
     cynf_gen_mode mode;
@@ -244,7 +244,7 @@ static bool begins_anew(cynf_runner *r, const cynf_net *net, size_t n, const voi
     return ok;
 }
 
-static report_outcome run_net(const cynf_net *net, const golden *g, double *worst, char *why, size_t cap)
+static report_outcome run_net(const cynf_net *net, const golden *g, const char *name, double *worst, char *why, size_t cap)
 {
     const int n_in = cynf_net_inputs(net), n_out = cynf_net_outputs(net);
     if (n_in != g->n_in || n_out != g->n_out) {
@@ -293,6 +293,8 @@ static report_outcome run_net(const cynf_net *net, const golden *g, double *wors
     for (int i = 0; i < n_out; i++) {
         char text[256];
         const float *got = lowered_to_floats(y[i], g->out[i].elems, net->graph->out[i].dtype);
+        if (opt.exact && !report_bits(opt.exact, name, i, got, g->out[i].elems, why, cap))
+            return REPORT_FAILED;
         if (!report_compare(got, g->out[i].data, g->out[i].elems, g->rtol, g->atol, worst, text, sizeof text)) {
             snprintf(why, cap, "output %d: %s", i, text);
             return REPORT_FAILED;
@@ -350,7 +352,8 @@ static void run_case(const char *path, const char *name, answer *a)
     for (int i = 0; i < g.n_in; i++)
         for (int k = 0; k < g.in[i].rank; k++)
             shapes[i][k] = (int32_t)g.in[i].dim[k];
-    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math, .customs = opt.customs};
+    cynf_net_options o = {.weights = split ? path : NULL, .shapes = (const int32_t (*)[8])shapes, .n_shapes = g.n_in, .math = opt.math, .customs = opt.customs,
+        .exact = opt.exact != NULL};
     cynf_status s = cynf_net_load(&net, split ? arch : path, &o, a->why, sizeof a->why);
     const int32_t batch = shapes[0][0] / g.n_calls;
     if (!s && cynf_net_batch_fixed(net) && cynf_net_batch(net) != batch) { /* samples that mix need Keras' own batch */
@@ -361,7 +364,7 @@ static void run_case(const char *path, const char *name, answer *a)
     if (s)
         a->outcome = (s == CYNF_EUNSUPPORTED || s == CYNF_EFORMAT) && !supported(&g) ? REPORT_REFUSED : REPORT_FAILED;
     else if (!opt.lower)
-        a->outcome = run_net(net, &g, &a->worst, a->why, sizeof a->why);
+        a->outcome = run_net(net, &g, name, &a->worst, a->why, sizeof a->why);
     else
         a->outcome = lower(net, &g, name) ? REPORT_PASSED : REPORT_FAILED;
 }
@@ -388,7 +391,7 @@ static void guarded_case(const char *path, const char *name)
         exit(2);
     const pid_t pid = fork();
     if (!pid) {
-        alarm(opt.native ? 900 : 120);
+        alarm(opt.native || opt.exact ? 900 : 120);
         run_case(path, name, &a);
         _exit(write(fd[1], &a, sizeof a) != (ssize_t)sizeof a);
     }
@@ -462,7 +465,7 @@ static void read_supported(const char *path)
 int main(int argc, char **argv)
 {
     bool usage = false;
-    for (int c; (c = getopt(argc, argv, "c:e:f:m:l:n:s:t:v")) != -1;)
+    for (int c; (c = getopt(argc, argv, "c:e:f:m:l:n:s:t:vx:")) != -1;)
         switch (c) {
         case 'c':
             usage |= opt.n_customs == MAX_CUSTOMS;
@@ -482,12 +485,15 @@ int main(int argc, char **argv)
         case 's': read_supported(optarg); break;
         case 't': opt.threads = atoi(optarg); break;
         case 'v': opt.verbose = true; break;
+        case 'x': opt.exact = optarg; break;
         default: usage = true;
         }
     if (usage || optind >= argc) {
-        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-c NAME=FILE.c] [-v] FOLDER...\n"
+        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-x BITS] [-c NAME=FILE.c] [-v] "
+                        "FOLDER...\n"
                         "  -m  only cases whose path holds one of the parts\n  -s  file of supported layer classes: refusing a golden made of them is a failure\n"
                         "  -n  through the generated model, too, which must give the same bits\n  -e  every N-th case only\n"
+                        "  -x  exact; the bits of the outputs must be those that the file BITS has from runs before, and new ones are added to it\n"
                         "  -c  a custom layer in C, of all cases\n"
                         "  -f  make of exp, tanh, erf ...\n  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
                         "CYNF_CPU_MASK chooses the instruction sets, CYNF_KERNEL the variants.\n");

@@ -24,8 +24,8 @@ static void check(bool ok, const char *what, const char *which)
 static const char *const problems[] = {
     "conv2d n=1 h=9 w=9 ic=8 oh=9 ow=9 oc=8 kh=3 kw=3 sh=1 sw=1 dh=1 dw=1 pt=1 pl=1 groups=1 x.ns=648 x.rs=72 x.ps=8 x.b=8 y.ns=648 y.rs=72 y.ps=8 y.b=8",
     "dwconv2d n=1 h=9 w=9 c=8 mult=1 oh=9 ow=9 kh=3 kw=3 sh=1 sw=1 dh=1 dw=1 pt=1 pl=1 x.ns=648 x.rs=72 x.ps=8 x.b=8 y.ns=648 y.rs=72 y.ps=8 y.b=8",
-    "sepconv2d dw.n=1 dw.h=9 dw.w=9 dw.c=8 dw.mult=1 dw.oh=9 dw.ow=9 dw.kh=3 dw.kw=3 dw.sh=1 dw.sw=1 dw.dh=1 dw.dw=1 dw.pt=1 dw.pl=1 dw.x.ns=648 "
-    "dw.x.rs=72 dw.x.ps=8 dw.x.b=8 pw.n=1 pw.h=9 pw.w=9 pw.ic=8 pw.oh=9 pw.ow=9 pw.oc=16 pw.kh=1 pw.kw=1 pw.sh=1 pw.sw=1 pw.dh=1 pw.dw=1 pw.groups=1 "
+    "sepconv2d dw.n=1 dw.h=9 dw.w=9 dw.c=16 dw.mult=1 dw.oh=9 dw.ow=9 dw.kh=3 dw.kw=3 dw.sh=1 dw.sw=1 dw.dh=1 dw.dw=1 dw.pt=1 dw.pl=1 dw.x.ns=1296 "
+    "dw.x.rs=144 dw.x.ps=16 dw.x.b=16 pw.n=1 pw.h=9 pw.w=9 pw.ic=16 pw.oh=9 pw.ow=9 pw.oc=16 pw.kh=1 pw.kw=1 pw.sh=1 pw.sw=1 pw.dh=1 pw.dw=1 pw.groups=1 "
     "pw.y.ns=1296 pw.y.rs=144 pw.y.ps=16 pw.y.b=16",
     "fc m=3 k=20 n=24 x_rs=20 y_rs=24",
     "gemm b0=1 b1=2 m=5 n=7 k=9 p_s0=90 p_s1=45 p_rs=9 p_cs=1 q_s0=126 q_s1=63 q_rs=7 q_cs=1 y_s0=70 y_s1=35 y_rs=7",
@@ -48,13 +48,14 @@ static void names(void)
         check(n <= 256, "table of kernels longer than the test's", cynf_op_name((cynf_op)op));
         for (size_t i = 0; i < n && i < 256; i++) {
             char want[200];
-            snprintf(want, sizeof want, "cynf_%s_f32_%s_%dx%d__%s", cynf_op_name((cynf_op)op), cynf_kernel_algo(k[i]), k[i]->tile.mr,
-                k[i]->tile.nv * k[i]->tile.v, cynf_isa_name(cynf_kernel_isa(k[i])));
+            const char *fma = cynf_kernel_calls_fmaf(k[i]) ? "_fma" : "";
+            snprintf(want, sizeof want, "cynf_%s_f32_%s_%dx%d__%s%s", cynf_op_name((cynf_op)op), cynf_kernel_algo(k[i]), k[i]->tile.mr,
+                k[i]->tile.nv * k[i]->tile.v, cynf_isa_name(cynf_kernel_isa(k[i])), fma);
             /* A tile of one column stands for an algorithm that has no use for a width. */
             const char *name = cynf_kernel_name(k[i]), *cross = strrchr(name, 'x');
             char narrow[200];
-            snprintf(narrow, sizeof narrow, "cynf_%s_f32_%s_%dx1__%s", cynf_op_name((cynf_op)op), cynf_kernel_algo(k[i]), k[i]->tile.mr,
-                cynf_isa_name(cynf_kernel_isa(k[i])));
+            snprintf(narrow, sizeof narrow, "cynf_%s_f32_%s_%dx1__%s%s", cynf_op_name((cynf_op)op), cynf_kernel_algo(k[i]), k[i]->tile.mr,
+                cynf_isa_name(cynf_kernel_isa(k[i])), fma);
             check(cross && (!strcmp(name, want) || (k[i]->tile.nv == 1 && !strcmp(name, narrow))), "name does not follow the grammar", name);
             check(cynf_kernel_find(name) == k[i], "name is not unique", name);
             check(k[i]->tile.v == cynf_isa_lanes(cynf_kernel_isa(k[i])), "lanes of the tile are not the instruction set's", name);
@@ -130,6 +131,11 @@ static void masks(void)
                 check(isfinite(cost) && cost > 0 && cost >= last, "candidates are not in the order of cost", cynf_kernel_name(k[c]));
                 last = cost;
             }
+            const size_t exact = cynf_exact_candidates(p.op, &p.u, NULL, k + n, 256 - n);
+            check(exact > 0, "no exact candidates", problems[i]);
+            for (size_t c = n; c < n + exact && c < 256; c++)
+                check((isas >> cynf_kernel_isa(k[c]) & 1) && (cynf_cpu_best() == CYNF_ISA_SSE41 ? cynf_kernel_isa(k[c]) == CYNF_ISA_SSE41 : k[c]->fma),
+                    "an exact candidate is outside the mask, or rounds products", cynf_kernel_name(k[c]));
             size_t first = 0;
             while (first < n && k[first]->algo->measured)
                 first++;

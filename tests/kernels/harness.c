@@ -328,6 +328,15 @@ typedef struct kernel_state {
     int covered, failures;
 } kernel_state;
 
+/** What the first exact kernel of a case gave, for those that come after it. */
+typedef struct exact_bits {
+    const cynf_kernel *first;
+    float *y;
+    uint64_t hash; /**< over all cases */
+} exact_bits;
+
+static bool same_bits(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
+
 static void complain(kernel_state *st, const test_case *c, const cynf_kernel *k, const char *what)
 {
     char text[1024];
@@ -361,7 +370,28 @@ static void judge(kernel_state *st, const test_case *c, const cynf_kernel *k, co
     }
 }
 
-static void test_kernel(kernel_state *st, const test_case *c, const cynf_kernel *k)
+static void judge_exact(kernel_state *st, exact_bits *bits, const test_case *c, const cynf_kernel *k, const float *y)
+{
+    if (!bits->first) {
+        bits->first = k;
+        memcpy(bits->y, y, c->y_extent * sizeof *y);
+        for (size_t i = 0; i < c->y_extent; i++) { /* FNV-1a */
+            uint32_t word;
+            memcpy(&word, &y[i], sizeof word);
+            bits->hash = (bits->hash ^ (isnan(y[i]) ? CANARY : word)) * 0x100000001b3u;
+        }
+        return;
+    }
+    for (size_t i = 0; i < c->y_extent; i++)
+        if (c->expect.scale[i] >= 0 && !same_bits(y[i], bits->y[i])) {
+            char what[300];
+            snprintf(what, sizeof what, "y[%zu] = %a, but both are exact and %s gives %a", i, (double)y[i], cynf_kernel_name(bits->first), (double)bits->y[i]);
+            complain(st, c, k, what);
+            return;
+        }
+}
+
+static void test_kernel(kernel_state *st, exact_bits *bits, const test_case *c, const cynf_kernel *k)
 {
     run whole, other;
     const char *what = run_case(&whole, c, k, true, false, -1);
@@ -373,6 +403,8 @@ static void test_kernel(kernel_state *st, const test_case *c, const cynf_kernel 
     }
     const float *y = (const float *)(const void *)whole.y.data;
     judge(st, c, k, y);
+    if (cynf_kernel_exact(k, &c->p.u))
+        judge_exact(st, bits, c, k, y);
     what = run_case(&other, c, k, false, true, -1);
     if (!what && memcmp(whole.y.data, other.y.data, whole.y.bytes))
         what = "split units, thread ids or alignment change the result";
@@ -399,6 +431,7 @@ void kernel_test_run(const kernel_test *t, const test_options *o, test_totals *t
     const cynf_kernel **kernels = allocate(n, sizeof *kernels);
     kernel_state *state = allocate(n, sizeof *state);
     int passed = 0, failed = 0, skipped = 0, runs = 0;
+    exact_bits bits = {.hash = 0xcbf29ce484222325u};
     catch_faults();
     cynf_kernels(t->op, kernels, n);
     for (int i = 0; i < o->cases; i++) {
@@ -409,12 +442,15 @@ void kernel_test_run(const kernel_test *t, const test_options *o, test_totals *t
             failed++;
             continue;
         }
+        bits.first = NULL;
+        bits.y = allocate(c.y_extent, sizeof(float));
         for (size_t k = 0; k < n; k++) {
             if ((o->kernel && !strstr(cynf_kernel_name(kernels[k]), o->kernel)) || !cynf_kernel_supports(kernels[k], &c.p.u))
                 continue;
-            test_kernel(&state[k], &c, kernels[k]);
+            test_kernel(&state[k], &bits, &c, kernels[k]);
             runs++;
         }
+        free(bits.y);
         free_case(&c);
     }
     for (size_t k = 0; k < n; k++) {
@@ -432,7 +468,8 @@ void kernel_test_run(const kernel_test *t, const test_options *o, test_totals *t
             passed++;
         }
     }
-    printf("%s: %d kernels passed, %d failed, %d skipped (no such CPU, or masked), %d runs\n", cynf_op_name(t->op), passed, failed, skipped, runs);
+    printf("%s: %d kernels passed, %d failed, %d skipped (no such CPU, or masked), %d runs, exact bits %016llx\n", cynf_op_name(t->op), passed, failed, skipped, runs,
+        (unsigned long long)bits.hash);
     totals->passed += passed;
     totals->failed += failed;
     totals->skipped += skipped;

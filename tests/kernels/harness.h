@@ -9,7 +9,9 @@
  *     plus a few ulp of the activation's own result; an algorithm that works on whole tiles (Winograd, FFT) has
  *     the error that it documents in cynf_algo on top;
  *   - nothing outside the output's elements changes, inputs are not written, packing fills all of its bytes;
- *   - neither split nor order of the units, thread ids, alignment nor what the workspace held before changes a bit.
+ *   - neither split nor order of the units, thread ids, alignment nor what the workspace held before changes a bit;
+ *   - all kernels that are exact (cynf_kernel_exact()) give the same bits, NaN for NaN, whatever the tile and the instruction set. The line of the operation ends with
+ *     a hash of them, for the comparison with another machine's.
  */
 #ifndef CYNF_TEST_HARNESS_H
 #define CYNF_TEST_HARNESS_H

@@ -88,6 +88,15 @@ class Engines(unittest.TestCase):
         self.close(m(self.x))
         np.testing.assert_array_equal(m(self.x), cynf.compile(DIGITS + '.h5')(self.x))
 
+    def test_exact(self):
+        want = cynf.compile(DIGITS + '.h5', exact=True)(self.x)
+        self.close(want)
+        for options in ({'threads': 2}, {'batch': 2}, {'engine': 'native'}, {'tune': True}):
+            m = cynf.compile(DIGITS + '.h5', exact=True, workdir=self.folder, **options)
+            np.testing.assert_array_equal(m(self.x), want)
+        with self.assertRaises(ValueError):
+            cynf.compile(DIGITS + '.h5', exact=True, math='sleef')
+
     def test_tuned(self):
         m = cynf.compile(DIGITS + '.h5', tune=True, workdir=self.folder)
         self.assertEqual(m.engine, 'native')

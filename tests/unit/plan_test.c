@@ -213,6 +213,65 @@ static void refuse_lines(const char *text, cynf_status status, const char *expec
     ck_assert_msg(strstr(why, expected) != NULL, "expected \"%s\" in \"%s\"", expected, why);
 }
 
+/* Every kernel of the program of g bound to plan is exact; returns what the binding reports. */
+static void bind_exactly(const cynf_graph *g, const cJSON *plan, char *said, size_t cap)
+{
+    char *lines = cynf_plan_bind(plan), why[512];
+    cynf_binding *b;
+    cynf_program *p;
+    cynf_build_options o = {.threads = 1};
+    ck_assert_msg(!cynf_binding_parse(&b, lines, strlen(lines), why, sizeof why), "%s", why);
+    ck_assert(cynf_binding_apply(b, g, &o));
+    ck_assert_msg(!cynf_program_build(&p, g, &o, why, sizeof why), "%s", why);
+    for (int32_t i = 0; i < p->n_step; i++)
+        ck_assert_msg(cynf_kernel_exact(p->step[i].kernel, &p->step[i].problem.u), "%s is not exact", cynf_kernel_name(p->step[i].kernel));
+    said[0] = 0;
+    cynf_binding_report(b, "plan", said, cap);
+    cynf_program_free(&p);
+    cynf_binding_free(&b);
+    free(lines);
+}
+
+START_TEST(exact_plans)
+{
+    cynf_graph *g = small_model();
+    cJSON *plain = tune(g, CYNF_EFFORT_MEASURE), *again;
+    g->exact = true;
+    cJSON *exact = tune(g, CYNF_EFFORT_MEASURE), *estimate = tune(g, CYNF_EFFORT_ESTIMATE), *plans[] = {exact, estimate}, *entry;
+    char said[1024], why[512];
+    for (int i = 0; i < 2; i++) {
+        bind_exactly(g, plans[i], said, sizeof said);
+        ck_assert_str_eq(said, "");
+        ck_assert(cJSON_IsTrue(section(plans[i], "exact")));
+        ck_assert_double_gt(cJSON_GetObjectItemCaseSensitive(section(plans[i], "models")->child, "exact_cost")->valuedouble, 0);
+        cJSON_ArrayForEach(entry, section(plans[i], "kernels"))
+            ck_assert_double_ge(cJSON_GetObjectItemCaseSensitive(entry, "exact_cost")->valuedouble, 1);
+        char *text = cynf_plan_print(plans[i]);
+        ck_assert_msg(!cynf_plan_parse(&again, text, "plan", why, sizeof why), "%s", why);
+        cJSON_Delete(again);
+        free(text);
+    }
+    char *words = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&words, &bytes);
+    cynf_plan_explain(exact, f);
+    fclose(f);
+    ck_assert_ptr_nonnull(strstr(words, "exact kernels alone"));
+    ck_assert_ptr_nonnull(strstr(words, "; exact costs "));
+    free(words);
+    /* A plan of all kernels: those that are not exact, the dense layer's of several sums among them, are not used. */
+    bind_exactly(g, plain, said, sizeof said);
+    if (cynf_cpu_best() != CYNF_ISA_SCALAR)
+        ck_assert_msg(strstr(said, "of its kernels are not exact, as the model shall be") != NULL, "%s", said);
+    ck_assert(!cynf_plan_merge(plain, exact, why, sizeof why));
+    ck_assert_ptr_nonnull(strstr(why, "exact"));
+    cJSON_Delete(plain);
+    cJSON_Delete(exact);
+    cJSON_Delete(estimate);
+    cynf_graph_free(&g);
+}
+END_TEST
+
 START_TEST(bad_lines_are_refused)
 {
     char cpu[CYNF_SIGNATURE_CAP], *text;
@@ -440,6 +499,7 @@ int main(void)
     tcase_add_test(cases, edited_plans_are_refused);
     tcase_add_test(cases, merge_and_diff);
     tcase_add_test(cases, binding_gives_the_tuned_program);
+    tcase_add_test(cases, exact_plans);
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
     tcase_add_test(cases, races_find_the_fastest_and_keep_the_incumbent);
