@@ -31,6 +31,25 @@ def hashing():
     return keras.Model(i, [L.Hashing(9, mask_value=0)(x), L.Hashing(6, salt=[3, 9], output_mode='count')(x)])
 
 
+def excitation():
+    i = L.Input((9, 8, 3))
+    x = L.Conv2D(20, 3, padding='same', activation='relu')(L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 0.5])(i))
+    outputs = []
+    for strides, residual in ((1, False), (1, True), (2, False)):
+        s = L.Conv2D(20, 1, activation='sigmoid')(L.Conv2D(5, 1, activation='silu')(L.GlobalAveragePooling2D(keepdims=True)(x)))
+        y = L.Conv2D(20, 1, strides=strides, use_bias=residual)(L.Multiply()([x, s]))
+        x = L.Add()([x, y]) if residual else x
+        outputs.append(y)
+    return keras.Model(i, outputs + [x])
+
+
+def slices():
+    i = L.Input((8, 10, 6))
+    x = L.Conv2D(12, 3, padding='same')(i)
+    return keras.Model(i, [L.Conv2D(4, 3)(L.Cropping2D(((1, 2), (0, 3)))(x)), L.DepthwiseConv2D(3)(x[:, ::2, 1:, 2:9]), L.Concatenate()([x, x[..., :4]]),
+                           L.MaxPooling2D(2)(L.ReLU()(x[:, 3:, :, 5:]))])
+
+
 def vocabulary():
     i = L.Input((3, 4))
     x = L.Rescaling(4)(i)
@@ -300,6 +319,8 @@ CASES = {
     'attention_variants': attention_variants,
     'axis_orders': lambda: sequential((4, 3, 4), L.LayerNormalization(axis=[-1, 1]), L.EinsumDense('abcd,cde->aebd', (5, 4, 4), bias_axes='be'),
                                       L.EinsumDense('ab...,bc->ac...', (6, 4, 4), bias_axes='c'), L.RMSNormalization(axis=[1, 2, 3])),
+    'excitation': excitation,
+    'slices': slices,
     'residual': residual,
     'inception': inception,
     'two_inputs': two_inputs,
