@@ -918,7 +918,6 @@ static cynf_tensor_id tf_function(cynf_lower *c)
     return k->lower(c);
 }
 
-#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
 /* TensorFlowOpLayer: one operation of TensorFlow 2.0 to 2.3, with its constant operands by number. */
 static cynf_tensor_id tf_operation(cynf_lower *c)
 {
@@ -949,7 +948,6 @@ static cynf_tensor_id tf_operation(cynf_lower *c)
     return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the operation %s of TensorFlow is not supported; use a layer of Keras", op ? op : "?");
 }
 
-#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 #define SIMPLE_OP(name) OP(name, simple)
 const cynf_layer_class cynf_layers_ops[] = {
     OP_AS("Absolute", simple, "element by element", "eltwise")

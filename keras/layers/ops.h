@@ -92,4 +92,8 @@ cynf_tensor_id cynf_select_along(cynf_lower *c, cynf_tensor_id x, int axis, int3
 /* The first k of the axis in order, of equals the first one first: the elements, or where they were. */
 cynf_tensor_id cynf_ordered(cynf_lower *c, cynf_tensor_id x, int axis, int32_t k, bool descending, bool indices);
 
+/** A line of a table of nodes: class, function, then its words for docs/layers.md; OP has those of the line before. */
+#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
+#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
+
 #endif

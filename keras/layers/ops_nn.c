@@ -237,8 +237,6 @@ static cynf_tensor_id extract_patches(cynf_lower *c)
     return y;
 }
 
-#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
-#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 const cynf_layer_class cynf_layers_ops_nn[] = {
     OP_AS("Glu", glu, "axis", "eltwise")
     OP_AS("Threshold", threshold, "threshold, default_value", "eltwise")

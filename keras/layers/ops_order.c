@@ -276,8 +276,6 @@ static cynf_tensor_id arg(cynf_lower *c)
     return v || !keepdims(c) ? y : cynf_g_reshape(c->g, y, &(cynf_shape){rank, {1, 1, 1, 1, 1, 1, 1, 1}});
 }
 
-#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
-#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 const cynf_layer_class cynf_layers_ops_order[] = {
     OP_AS("Argmax", arg, "axis, keepdims", "reduce, eltwise")
     OP("Argmin", arg)

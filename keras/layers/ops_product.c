@@ -264,8 +264,6 @@ static cynf_tensor_id einsum(cynf_lower *c)
     return fits ? y : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the equation \"%s\" is too long, or none", p ? cJSON_GetStringValue(text) : "?");
 }
 
-#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
-#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 const cynf_layer_class cynf_layers_ops_product[] = {
     OP_AS("Matmul", matmul, "any ranks, leading axes broadcast", "gemm, fc")
     OP_AS("Tensordot", tensordot, "axes", "gemm, fc")

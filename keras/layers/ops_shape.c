@@ -299,8 +299,6 @@ static cynf_tensor_id linspace(cynf_lower *c)
     return cynf_g_muladd(c->g, binary(c, CYNF_ELT_SUB, cynf_expand(c, to, axis), first), part, first);
 }
 
-#define OP_AS(name, fn, ...) {name, fn, CYNF_ANY_CALL, __VA_ARGS__},
-#define OP(name, fn) {name, fn, CYNF_ANY_CALL},
 const cynf_layer_class cynf_layers_ops_shape[] = {
     OP_AS("Moveaxis", move_axis, "source, destination", "copy")
     OP_AS("Ravel", ravel, "all", "none")
