@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     char *json = a.json ? cJSON_Print(r) : NULL;
     if (json)
         printf("%s\n", json);
-    else
+    else if (layers->child) /* else the file could not be read */
         print_table(r);
     if (s)
         fprintf(stderr, "cynf-info: %s\n", text);

@@ -45,12 +45,12 @@ static void add(struct argp_state *state, const char **list, int *n, const char 
     list[(*n)++] = path;
 }
 
-static int number(struct argp_state *state, const char *text)
+static int number(struct argp_state *state, const char *option, const char *text)
 {
     char *end;
     const long v = strtol(text, &end, 10);
     if (*end || end == text || v < 1 || v > 1024)
-        argp_error(state, "\"%s\" is no number from 1 to 1024", text);
+        argp_error(state, "%s: expected a number from 1 to 1024, found \"%s\"", option, text);
     return (int)v;
 }
 
@@ -70,18 +70,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
         add(state, a->output, &a->n_output, text);
         break;
     case 's': add(state, a->shapes, &a->n_shapes, text); break;
-    case 'S': a->stream = text ? number(state, text) : 1; break;
+    case 'S': a->stream = text ? number(state, "--stream", text) : 1; break;
     case 'c': add(state, a->customs, &a->n_customs, text); break;
     case 'k': a->kernels_from = text; break;
     case 'e': a->exact = true; break;
-    case 't': a->threads = number(state, text); break;
+    case 't': a->threads = number(state, "--threads", text); break;
     case 'f':
         a->math = strcmp(text, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF;
         if ((strcmp(text, "poly") && strcmp(text, "sleef")) || !cynf_has_math(a->math))
             argp_error(state, "--math: expected poly%s, found \"%s\"", cynf_has_math(CYNF_MATH_SLEEF) ? " or sleef" : " (this build has no SLEEF)", text);
         break;
     case 'P': a->profile = true; break;
-    case 'r': a->repeat = number(state, text); break;
+    case 'r': a->repeat = number(state, "--repeat", text); break;
     case ARGP_KEY_ARG: /* a file after --input or --out */
         if (!a->n_input && !a->n_output)
             argp_error(state, "\"%s\": files come after --input or --out", text);
