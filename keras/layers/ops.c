@@ -780,20 +780,21 @@ static cynf_tensor_id stack(cynf_lower *c)
     return cynf_g_concat(c->g, part, c->n_in, (int)axis);
 }
 
-static cynf_tensor_id split(cynf_lower *c)
+cynf_tensor_id cynf_cut(cynf_lower *c, cynf_tensor_id x, int axis, const cJSON *ends, int32_t n, bool drop)
 {
-    const cynf_tensor_id x = operand(c, 0, "x");
-    const cJSON *v = option(c, 1, "indices_or_sections");
-    const int axis = axis_of(c, x, option(c, 2, "axis"), 0);
-    const int32_t size = cynf_shape_of(c, x).d[axis];
-    const int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) + 1 : cJSON_IsNumber(v) && v->valuedouble >= 1 && v->valuedouble <= size ? (int)v->valuedouble : 0;
+    const cynf_shape s = cynf_shape_of(c, x);
+    const int32_t size = s.d[axis];
     cynf_tensor_id first = CYNF_NO_TENSOR;
-    if (!n || (!cJSON_IsArray(v) && size % n))
-        return cynf_graph_fail(c->g, CYNF_EFORMAT, "an axis of %d cannot be split like this", size);
-    for (int i = 0, from = 0; i < n && !c->g->status; i++) {
-        const cJSON *e = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, i) : NULL;
-        const int to = cJSON_IsArray(v) ? (cJSON_IsNumber(e) && fabs(e->valuedouble) < 1 << 30 ? (int)e->valuedouble : size) : (i + 1) * (size / n);
-        const cynf_tensor_id part = cynf_take(c, x, axis, from, to - from);
+    for (int32_t i = 0, from = 0; i < n && !c->g->status; i++) {
+        const cJSON *e = cJSON_IsArray(ends) ? cJSON_GetArrayItem(ends, i) : NULL;
+        const int32_t to = e && cJSON_IsNumber(e) && fabs(e->valuedouble) < 1 << 30 ? (int32_t)e->valuedouble : cJSON_IsArray(ends) ? size : from + size / n + (i < size % n);
+        cynf_tensor_id part = cynf_take(c, x, axis, from, to - from);
+        if (drop) {
+            cynf_shape out = s;
+            memmove(out.d + axis, out.d + axis + 1, (size_t)(out.rank - axis - 1) * sizeof *out.d);
+            out.rank--;
+            part = cynf_g_reshape(c->g, part, &out);
+        }
         from = to;
         if (i)
             cynf_set_output(c, i, part);
@@ -801,6 +802,18 @@ static cynf_tensor_id split(cynf_lower *c)
             first = part;
     }
     return first;
+}
+
+static cynf_tensor_id split(cynf_lower *c)
+{
+    const cynf_tensor_id x = operand(c, 0, "x");
+    const cJSON *v = option(c, 1, "indices_or_sections");
+    const int axis = axis_of(c, x, option(c, 2, "axis"), 0);
+    const int32_t size = cynf_shape_of(c, x).d[axis];
+    const int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) + 1 : cJSON_IsNumber(v) && v->valuedouble >= 1 && v->valuedouble <= size ? (int)v->valuedouble : 0;
+    if (!n || (!cJSON_IsArray(v) && size % n))
+        return cynf_graph_fail(c->g, CYNF_EFORMAT, "an axis of %d cannot be split like this", size);
+    return cynf_cut(c, x, axis, v, n, false);
 }
 
 /* x[...] with numbers, slices, an ellipsis and new axes. */

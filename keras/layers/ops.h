@@ -87,6 +87,8 @@ static inline cynf_tensor_id count_up(cynf_lower *c, int32_t n, int after)
     return y;
 }
 
+/* The n pieces of one axis as the node's outputs: up to the indices of an array, else as equal as can be, the first ones longer; drop: of 1, without the axis. */
+cynf_tensor_id cynf_cut(cynf_lower *c, cynf_tensor_id x, int axis, const cJSON *ends, int32_t n, bool drop);
 /* Indices [n] along one axis, each below its size. */
 cynf_tensor_id cynf_select_along(cynf_lower *c, cynf_tensor_id x, int axis, int32_t n, const int32_t *index);
 /* The first k of the axis in order, of equals the first one first: the elements, or where they were. */

@@ -221,26 +221,8 @@ static cynf_tensor_id pieces(cynf_lower *c)
     const cynf_tensor_id x = operand(c, 0, "x");
     const int axis = axis_of(c, x, name[0] == 'H' ? NULL : cynf_cfg(c, "axis"), name[0] == 'H' ? 1 : name[0] == 'D' ? 2 : 0);
     const cJSON *v = cynf_cfg(c, "indices_or_sections");
-    const cynf_shape s = cynf_shape_of(c, x);
-    const int32_t size = s.d[axis], n = single ? size : cJSON_IsArray(v) ? cJSON_GetArraySize(v) + 1 : cynf_cfg_int(c, "indices_or_sections", 1, CYNF_REQUIRED);
-    cynf_tensor_id first = CYNF_NO_TENSOR;
-    for (int32_t i = 0, from = 0; i < n && !c->g->status; i++) {
-        const cJSON *e = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, i) : NULL;
-        const int32_t to = e && cJSON_IsNumber(e) && fabs(e->valuedouble) < 1 << 30 ? (int32_t)e->valuedouble : cJSON_IsArray(v) ? size : from + size / n + (i < size % n);
-        cynf_tensor_id part = cynf_take(c, x, axis, from, to - from);
-        if (single) {
-            cynf_shape out = s;
-            memmove(out.d + axis, out.d + axis + 1, (size_t)(out.rank - axis - 1) * sizeof *out.d);
-            out.rank--;
-            part = cynf_g_reshape(c->g, part, &out);
-        }
-        from = to;
-        if (i)
-            cynf_set_output(c, i, part);
-        else
-            first = part;
-    }
-    return first;
+    const int32_t size = cynf_shape_of(c, x).d[axis], n = single ? size : cJSON_IsArray(v) ? cJSON_GetArraySize(v) + 1 : cynf_cfg_int(c, "indices_or_sections", 1, CYNF_REQUIRED);
+    return c->g->status ? CYNF_NO_TENSOR : cynf_cut(c, x, axis, v, n, single);
 }
 
 /* A box of constant corner and size; all of the batch stays all of it. */
