@@ -32,7 +32,7 @@ static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
     case CYNF_ACT_SOFTPLUS: return vf_softplus(x);
     case CYNF_ACT_SOFTSIGN: return vf_div(x, vf_add(one, vf_abs(x)));
     case CYNF_ACT_SILU: return vf_gated(x, x);
-    case CYNF_ACT_GELU: return vf_mul(vf_mul(vf_set1(0.5f), x), vf_add(one, vf_erf(vf_mul(x, vf_set1(0.70710678118654752f)))));
+    case CYNF_ACT_GELU: return vf_gelu(x);
     case CYNF_ACT_GELU_TANH: { /* (1 + tanh u) / 2 = sigmoid(2u) */
         const vf cubic = vf_fma(vf_mul(vf_set1(0.044715f), x), vf_mul(x, x), x);
         return vf_gated(x, vf_mul(vf_set1((float)(2 * 0.79788456080286536)), cubic));
@@ -96,6 +96,55 @@ static CYNF_INLINE vf cynf_activate(vf x, const cynf_epilogue *e)
         default: return __builtin_constant_p(e->act) ? cynf_activate_any(x, e) : x;
         }
     return cynf_activate_call(x, e);
+}
+
+/* One loop for each function, so that its constants stay in registers and neighbouring vectors overlap; only those that are called are compiled. */
+#define X(name, formula) \
+    static __attribute__((noinline, unused)) void cynf_activate_rows_##name(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n) \
+    { \
+        cynf_epilogue own = *e; \
+        own.act = CYNF_ACT_##name; \
+        for (int i = 0; i < rows; i++, y += rs) { \
+            int c = 0; \
+            for (; c + VL <= n; c += VL) \
+                vf_store(y + c, cynf_activate_any(vf_load(y + c), &own)); \
+            if (c < n) \
+                vf_storen(y + c, cynf_activate_any(vf_loadn(y + c, n - c), &own), n - c); \
+        } \
+    }
+CYNF_ACT_LIST(X)
+#undef X
+
+static __attribute__((noinline, unused)) void cynf_activate_rows_any(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n)
+{
+    for (int i = 0; i < rows; i++, y += rs)
+        for (int c = 0; c < n; c += VL)
+            if (n - c >= VL)
+                vf_store(y + c, cynf_activate_call(vf_load(y + c), e));
+            else
+                vf_storen(y + c, cynf_activate_call(vf_loadn(y + c, n - c), e), n - c);
+}
+
+/** act on rows x n elements just stored, row i at i*rs: for the functions that are too long to stand at every store of a tile. */
+static CYNF_INLINE void cynf_activate_rows(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n)
+{
+    if (rs == n) {
+        n *= rows;
+        rows = 1;
+    }
+    if (__builtin_constant_p(e->act))
+        switch ((cynf_act)e->act) {
+#define X(name, formula) case CYNF_ACT_##name: cynf_activate_rows_##name(e, y, rows, rs, n); return;
+            CYNF_ACT_LIST(X)
+#undef X
+        case CYNF_ACT_COUNT: return;
+        }
+    switch (e->act) { /* the usual ones */
+#define X(name) case CYNF_ACT_##name: cynf_activate_rows_##name(e, y, rows, rs, n); return;
+        X(LEAKY_RELU) X(ELU) X(SELU) X(SIGMOID) X(TANH) X(SOFTPLUS) X(SILU) X(GELU) X(GELU_TANH) X(HARD_SIGMOID) X(HARD_SILU) X(MISH)
+#undef X
+    default: cynf_activate_rows_any(e, y, rows, rs, n);
+    }
 }
 
 #endif

@@ -88,14 +88,24 @@ static CYNF_INLINE void cynf_dw_finish(const cynf_dwconv2d *g, const cynf_dw_lan
         cynf_dw_put(l, n, y + i * y_step, out[i]);
 }
 
-/** The other activations, over rows x cols pixels just stored: too long to stand at every store. y: the first pixel. */
-static __attribute__((noinline, unused)) void cynf_dw_activate(const cynf_dwconv2d *g, const cynf_dw_lanes *l, int rows, int cols, float *y)
+/* Lane by lane. */
+static __attribute__((noinline, unused)) void cynf_dw_activate_scattered(const cynf_dwconv2d *g, const cynf_dw_lanes *l, int rows, int cols, float *y)
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
             float *p = y + (ptrdiff_t)i * l->y.rs + (ptrdiff_t)j * l->y.ps;
-            cynf_dw_put(l, l->block.n, p, cynf_activate(cynf_dw_get(&l->y, l, l->y_ch, l->block.n, p), &g->e));
+            cynf_dw_scatter(&l->y, &l->block, p, cynf_activate(cynf_dw_gather(&l->y, &l->block, p), &g->e));
         }
+}
+
+/** The other activations, over rows x cols pixels just stored: too long to stand at every store. y: the first pixel. */
+static CYNF_INLINE void cynf_dw_activate(const cynf_dwconv2d *g, const cynf_dw_lanes *l, int rows, int cols, float *y)
+{
+    if (l->plain)
+        for (int i = 0; i < rows; i++)
+            cynf_activate_rows(&g->e, y + l->y_ch + (ptrdiff_t)i * l->y.rs, cols, l->y.ps, l->block.n);
+    else
+        cynf_dw_activate_scattered(g, l, rows, cols, y);
 }
 
 #endif

@@ -160,16 +160,4 @@ static CYNF_INLINE void cynf_tile_finish(const int mr, const int nv, uint32_t ro
     }
 }
 
-/** The activations that are too long for every tile to carry: act on rows x n elements just stored, row i at i*rs. Never inlined more than it pays. */
-static inline void cynf_activate_rows(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n)
-{
-    for (int i = 0; i < rows; i++, y += rs) {
-        int c = 0;
-        for (; c + VL <= n; c += VL)
-            vf_store(y + c, cynf_activate(vf_load(y + c), e));
-        if (c < n)
-            vf_storen(y + c, cynf_activate(vf_loadn(y + c, n - c), e), n - c);
-    }
-}
-
 #endif

@@ -34,6 +34,15 @@ static CYNF_INLINE vf vf_erf(vf x)
     const vf linear = vf_fma(vf_set1(-0x1.f7ac92p-25f), x, vf_mul(vf_set1(0x1.20dd76p+0f), x));
     return vf_sel(vf_lt(vf_abs(x), vf_set1(0x1p-60f)), linear, CYNF_SLEEF(erf)(x));
 }
+/** exp(-|x|) never overflows, and neither sign loses small results. */
+static CYNF_INLINE vf vf_sigmoid(vf x)
+{
+    const vf one = vf_set1(1), e = vf_exp(vf_neg(vf_abs(x)));
+    return vf_div(vf_sel(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
+}
+
+static CYNF_INLINE vf vf_gated(vf a, vf x) { return vf_div(a, vf_add(vf_set1(1), vf_exp(vf_min(vf_set1(105), vf_neg(x))))); }
+static CYNF_INLINE vf vf_gelu(vf x) { return vf_mul(vf_mul(vf_set1(0.5f), x), vf_add(vf_set1(1), vf_erf(vf_mul(x, vf_set1(0.70710678118654752f))))); }
 static CYNF_INLINE vf vf_sin(vf x) { return CYNF_SLEEF(sin)(x); }
 static CYNF_INLINE vf vf_cos(vf x) { return CYNF_SLEEF(cos)(x); }
 
