@@ -16,7 +16,6 @@
     FORM(winograd23, 2, 2, 3, false) \
     FORM(winograd45, 2, 4, 5, true) \
     FORM(winograd25, 2, 2, 5, false) \
-    FORM(winograd52, 2, 5, 2, false) \
     FORM(winograd32, 2, 3, 2, false) \
     FORM(winograd63x1, 1, 6, 3, false) \
     FORM(winograd43x1, 1, 4, 3, false) \
