@@ -25,8 +25,9 @@ cynf_status cynf_compile(cynf_runner **out, const cynf_net *net, const cynf_comp
     cynf_status s = cynf_net_mask(message, message_bytes);
     if (s)
         return s;
+    const char *rows = getenv("CYNF_BANDS");
     cynf_build_options b = {.threads = o->threads ? o->threads : 1, .force = o->kernels ? o->kernels : getenv("CYNF_KERNEL"), .max_arena_bytes = o->max_arena_bytes,
-        .math = net->graph->math};
+        .band_rows = rows ? atoi(rows) : 0, .math = net->graph->math};
     cynf_runner *r = calloc(1, sizeof *r);
     cynf_binding *binding = NULL;
     if (!r)

@@ -111,7 +111,7 @@ uint64_t cynf_graph_hash(const cynf_graph *g)
 
 /* ---- the line format ---- */
 
-typedef enum line_kind { LINE_KERNEL, LINE_MODEL, LINE_NODE, LINE_FUSE, LINE_BLOCK } line_kind;
+typedef enum line_kind { LINE_KERNEL, LINE_MODEL, LINE_NODE, LINE_FUSE, LINE_BLOCK, LINE_BANDS } line_kind;
 
 /** One line of this CPU's section. */
 typedef struct line {
@@ -119,7 +119,7 @@ typedef struct line {
     const char *signature;     /**< kernel: points into text */
     const cynf_kernel *kernel; /**< kernel, node */
     uint64_t hash;             /**< model */
-    int32_t a, b;              /**< model: threads, batch; node: node; fuse, block: index, value */
+    int32_t a, b;              /**< model: threads, batch; node: node; fuse, block, bands: index, value */
 } line;
 
 struct cynf_binding {
@@ -192,9 +192,12 @@ static cynf_status parse_line(line *l, char *text, size_t number, char *why, siz
     } else if (sscanf(text, "block %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2) {
         l->kind = LINE_BLOCK;
         good = l->b >= 0 && l->b <= INT16_MAX;
+    } else if (sscanf(text, "bands %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2) {
+        l->kind = LINE_BANDS;
+        good = l->b >= 0 && l->b <= INT16_MAX;
     }
     if (!good || text[end])
-        return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse or block and its values, found \"%.60s\"", text);
+        return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse, block or bands and its values, found \"%.60s\"", text);
     return CYNF_OK;
 }
 
@@ -302,6 +305,7 @@ void cynf_binding_free(cynf_binding **b)
         return;
     free((*b)->decisions.fuse);
     free((*b)->decisions.block);
+    free((*b)->decisions.bands);
     free((*b)->line);
     free((*b)->text);
     free(*b);
@@ -346,6 +350,7 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
     const uint64_t hash = cynf_graph_hash(g);
     free(b->decisions.fuse);
     free(b->decisions.block);
+    free(b->decisions.bands);
     b->decisions = (cynf_decisions){0};
     b->threads = o->threads;
     b->batch = g->batch;
@@ -365,8 +370,8 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
     }
     if (b->model == b->n_line)
         return false;
-    b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t))};
-    if (!b->decisions.fuse || !b->decisions.block) {
+    b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t)), calloc((size_t)g->n_node + 1, sizeof(int16_t))};
+    if (!b->decisions.fuse || !b->decisions.block || !b->decisions.bands) {
         b->model = b->n_line;
         return false;
     }
@@ -378,6 +383,8 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
             b->decisions.fuse[l->a] = (int8_t)l->b;
         else if (l->kind == LINE_BLOCK && (uint32_t)l->a < (uint32_t)g->n_t)
             b->decisions.block[l->a] = (int16_t)l->b;
+        else if (l->kind == LINE_BANDS && (uint32_t)l->a < (uint32_t)g->n_node)
+            b->decisions.bands[l->a] = (int16_t)(l->b ? l->b : -1);
     }
     o->decisions = &b->decisions;
     return true;

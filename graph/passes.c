@@ -550,6 +550,44 @@ static bool fold_constant(cynf_graph *g, int j)
     return n->dead = true;
 }
 
+/* ---- the same again ----------------------------------------------------------------------------------------------------------- */
+
+#define SAME_ELEMS 4096 /* of constants that are compared; shared weights are one tensor */
+
+static bool same_operand(const cynf_graph *g, cynf_tensor_id a, cynf_tensor_id c)
+{
+    const cynf_tensor *x = &g->t[a], *y = &g->t[c];
+    const size_t n = cynf_shape_elems(&x->shape);
+    return a == c || (x->data && y->data && cynf_shape_equal(&x->shape, &y->shape) && n <= SAME_ELEMS && !memcmp(x->data, y->data, n * sizeof *x->data));
+}
+
+/* A node that computes what an earlier one has computed; networks of cells apply an activation to one tensor again and again. */
+static bool fold_same(cynf_graph *g, int j)
+{
+    const cynf_node *n = &g->node[j];
+    if (n->op == CYNF_N_CUSTOM)
+        return false;
+    for (int i = 0; i < j; i++) {
+        const cynf_node *m = &g->node[i];
+        if (m->dead || m->op != n->op || m->in[0] != n->in[0] || m->n_in != n->n_in || !cynf_shape_equal(&g->t[m->out].shape, &g->t[n->out].shape))
+            continue;
+        cynf_node like = *m;
+        like.name = n->name;
+        like.klass = n->klass;
+        like.out = n->out;
+        bool same = true;
+        for (int k = 0; k < n->n_in; k++) {
+            same &= same_operand(g, m->in[k], n->in[k]);
+            like.in[k] = n->in[k];
+        }
+        if (!same || memcmp(&like, n, sizeof like))
+            continue;
+        replace(g, n->out, m->out);
+        return g->node[j].dead = true;
+    }
+    return false;
+}
+
 /* ---- cleaning up -------------------------------------------------------------------------------------------------------------- */
 
 static bool remove_unused(cynf_graph *g)
@@ -699,9 +737,108 @@ static void move_scale(cynf_graph *g, int j)
     }
 }
 
+#define MAX_SIBLINGS 8
+
+/* Whether all who read t take it as a part of a wider tensor, with gaps between its rows. */
+static bool read_in_part(const cynf_graph *g, cynf_tensor_id t)
+{
+    int readers = 0;
+    for (int j = 0; j < g->n_node; j++) {
+        const cynf_node *n = &g->node[j];
+        for (int i = 0; i < n->n_in && !n->dead; i++)
+            if (n->in[i] == t) {
+                if (n->op != CYNF_N_CONV2D && n->op != CYNF_N_POOL && n->op != CYNF_N_ELTWISE && n->op != CYNF_N_RNN)
+                    return false;
+                readers++;
+            }
+    }
+    return readers == uses(g, t); /* no output, no state */
+}
+
+/* Whether two nodes are one product of the same rows by different columns. */
+static bool siblings(const cynf_graph *g, const cynf_node *a, const cynf_node *c)
+{
+    const bool product = a->op == CYNF_N_FC || (a->op == CYNF_N_CONV2D && !a->kind && a->kh == 1 && a->kw == 1 && a->groups == 1);
+    return product && !c->dead && c->op == a->op && c->in[0] == a->in[0] && c->kind == a->kind && c->kh == a->kh && c->kw == a->kw && c->sh == a->sh && c->sw == a->sw &&
+        c->pt == a->pt && c->pl == a->pl && c->groups == a->groups && !a->e.residual && !memcmp(&c->e, &a->e, sizeof a->e) && g->t[a->in[1]].data && g->t[c->in[1]].data &&
+        g->t[a->out].shape.rank == g->t[c->out].shape.rank;
+}
+
+/* The node moves from the end to place at. */
+static void move_node(cynf_graph *g, int at)
+{
+    const cynf_node n = g->node[g->n_node - 1];
+    memmove(&g->node[at + 1], &g->node[at], (size_t)(g->n_node - 1 - at) * sizeof n);
+    g->node[at] = n;
+    for (int i = at; i < g->n_node; i++)
+        if (!g->node[i].dead)
+            g->t[g->node[i].out].producer = i;
+}
+
+/* 1x1 convolutions, or dense layers, of one tensor become one of all their channels, and their outputs parts of its. */
+static void merge_siblings(cynf_graph *g, int j)
+{
+    int member[MAX_SIBLINGS], n = 0, bias = 0;
+    int32_t columns = 0;
+    for (int k = j; k < g->n_node && n < MAX_SIBLINGS; k++)
+        if (siblings(g, &g->node[j], &g->node[k]) && read_in_part(g, g->node[k].out)) {
+            bias |= bias_of(&g->node[k]) >= 0;
+            columns += g->t[g->node[k].out].shape.d[g->t[g->node[k].out].shape.rank - 1];
+            member[n++] = k;
+        }
+    if (n < 2 || member[0] != j)
+        return;
+    cynf_shape ws = shape(g, g->node[j].in[1]), ys = shape(g, g->node[j].out);
+    const int32_t last = ys.rank - 1, rows = (int32_t)(cynf_shape_elems(&ws) / (size_t)ys.d[last]);
+    float *w = malloc((size_t)(rows + 1) * (size_t)columns * sizeof *w), *const b = w ? w + (size_t)rows * (size_t)columns : NULL;
+    if (!w) {
+        cynf_graph_fail(g, CYNF_ENOMEM, "out of memory");
+        return;
+    }
+    for (int k = 0, at = 0; k < n; k++) {
+        const cynf_node *m = &g->node[member[k]];
+        const int32_t c = g->t[m->out].shape.d[last];
+        for (int32_t r = 0; r < rows; r++)
+            memcpy(w + (size_t)r * (size_t)columns + at, g->t[m->in[1]].data + (size_t)r * (size_t)c, (size_t)c * sizeof *w);
+        for (int32_t i = 0; i < c; i++)
+            b[at + i] = bias_of(m) >= 0 ? g->t[bias_of(m)].data[i] : 0;
+        at += c;
+    }
+    ws.d[ws.rank - 1] = ys.d[last] = columns;
+    const cynf_tensor_id merged_w = cynf_g_const(g, &ws, w), merged_b = bias ? cynf_g_const1(g, columns, b) : CYNF_NO_TENSOR, y = cynf_g_tensor(g, &ys);
+    free(w);
+    int32_t begin[CYNF_MAX_DIMS] = {0}, step[CYNF_MAX_DIMS];
+    for (int i = 0; i < CYNF_MAX_DIMS; i++)
+        step[i] = 1;
+    for (int k = 0; k < n && !g->status; k++) {
+        const cynf_tensor_id out = g->node[member[k]].out;
+        const cynf_shape part = shape(g, out);
+        g->cur_name = g->node[member[k]].name;
+        g->cur_class = g->node[member[k]].klass;
+        if (cynf_g_slice(g, y, begin, part.d, step) < 0)
+            return;
+        g->cur_name = g->cur_class = NULL;
+        g->node[g->n_node - 1].out = out;
+        begin[last] += part.d[last];
+    }
+    if (g->status)
+        return;
+    cynf_node *m = &g->node[j];
+    m->in[1] = merged_w;
+    m->n_in = 2;
+    if (merged_b >= 0)
+        m->in[m->n_in++] = merged_b;
+    m->out = y;
+    g->t[y].producer = j;
+    for (int k = 1; k < n; k++)
+        g->node[member[k]].dead = true;
+    for (int k = 0; k < n; k++)
+        move_node(g, j + 1); /* each goes in front of those after it */
+}
+
 cynf_status cynf_graph_optimise(cynf_graph *g)
 {
-    static bool (*const passes[])(cynf_graph *, int) = {fold_constant, fold_reshape, fold_transpose, hoist_over_reshape, fold_pad, fold_scale, fold_activation,
+    static bool (*const passes[])(cynf_graph *, int) = {fold_constant, fold_same, fold_reshape, fold_transpose, hoist_over_reshape, fold_pad, fold_scale, fold_activation,
         fold_residual};
     bool changed = true;
     while (changed && !g->status) {
@@ -718,6 +855,10 @@ cynf_status cynf_graph_optimise(cynf_graph *g)
     for (int j = 0; j < g->n_node && !g->status; j++)
         if (!g->node[j].dead)
             move_scale(g, j);
+    count_uses(g);
+    for (int j = 0; j < g->n_node && !g->status; j++)
+        if (!g->node[j].dead)
+            merge_siblings(g, j);
     for (int j = 0; j < g->n_node && !g->status; j++)
         if (!g->node[j].dead)
             widen_constants(g, j);

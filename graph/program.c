@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Graph to program. In order: what is fused (depthwise -> pointwise), how each tensor is laid out, which tensors are views of others
+ * Graph to program. In order: what is fused (depthwise -> pointwise, chains in bands of rows), how each tensor is laid out, which tensors are views of others
  * (concat and pad in place, reshape, in-place element-wise), the kernel calls, and the static memory plan.
  */
 #include "graph/program.h"
@@ -197,16 +197,18 @@ static int32_t new_buffer(cynf_builder *b, cynf_space space, int32_t index, int6
     return b->n_buffer++;
 }
 
-/* A tensor of its own: plain, or blocked as chosen. */
+/* A tensor of its own: plain, or blocked as chosen; all of its rows, or a window. */
 static void place_alone(cynf_builder *b, cynf_tensor_id t, cynf_space space, int32_t index)
 {
-    const cynf_shape *s = &b->g->t[t].shape;
+    cynf_shape s = b->g->t[t].shape;
     cynf_location *l = &b->loc[t];
+    if (b->window[t])
+        s.d[1] = b->window[t];
     if (b->block[t])
-        cynf_location_blocked(l, s, b->block[t]);
+        cynf_location_blocked(l, &s, b->block[t]);
     else
-        cynf_location_plain(l, s);
-    l->buffer = new_buffer(b, space, index, (int64_t)cynf_shape_elems(s));
+        cynf_location_plain(l, &s);
+    l->buffer = new_buffer(b, space, index, (int64_t)cynf_shape_elems(&s));
     l->offset = 0;
 }
 
@@ -377,29 +379,33 @@ static bool builder_init(cynf_builder *b)
     b->loc = calloc(nt, sizeof *b->loc);
     b->pair = malloc(nn * sizeof *b->pair);
     b->fused_away = calloc(nn, sizeof *b->fused_away);
+    b->bands = calloc(nn, sizeof *b->bands);
+    b->band_end = malloc(nn * sizeof *b->band_end);
+    b->window = calloc(nt, sizeof *b->window);
     b->buffer = calloc(nb, sizeof *b->buffer);
     b->shared = calloc(nb, sizeof *b->shared);
     b->members = calloc(nb, sizeof *b->members);
-    if (!b->uses || !b->user || !b->block || !b->flag || !b->loc || !b->pair || !b->fused_away || !b->buffer || !b->shared || !b->members)
+    if (!b->uses || !b->user || !b->block || !b->flag || !b->loc || !b->pair || !b->fused_away || !b->bands || !b->band_end || !b->window || !b->buffer || !b->shared || !b->members)
         return false;
     for (size_t i = 0; i < nt; i++)
         b->loc[i].buffer = -1;
     for (size_t i = 0; i < nn; i++)
-        b->pair[i] = -1;
+        b->pair[i] = b->band_end[i] = -1;
     return true;
 }
 
 static void builder_free(cynf_builder *b)
 {
-    void *const all[] = {b->uses, b->user, b->block, b->flag, b->loc, b->pair, b->fused_away, b->buffer, b->shared, b->members};
+    void *const all[] = {b->uses, b->user, b->block, b->flag, b->loc, b->pair, b->fused_away, b->bands, b->band_end, b->window, b->buffer, b->shared, b->members};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
 
-cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap)
+/* Rows of a band where memory is scarce. */
+#define SCARCE_ROWS 4
+
+static cynf_status build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap)
 {
-    if (text && cap)
-        text[0] = 0;
     cynf_builder b = {.g = g, .o = o, .text = text, .text_cap = cap};
     b.machine = o->machine ? o->machine : cynf_machine_default();
     cynf_program *p = b.p = calloc(1, sizeof *p);
@@ -412,6 +418,7 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
         find_pairs(&b);
         choose_layouts(&b);
         cynf_build_fuse(&b);
+        cynf_build_bands(&b);
         place(&b);
         place_in_place(&b);
         cynf_build_steps(&b);
@@ -424,6 +431,18 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
     else
         *out = p;
     return b.status;
+}
+
+cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap)
+{
+    if (text && cap)
+        text[0] = 0;
+    const cynf_status s = build(out, g, o, text, cap);
+    if (s != CYNF_ENOMEM || !o->max_arena_bytes || o->band_rows || g->sizes)
+        return s;
+    cynf_build_options less = *o;
+    less.band_rows = SCARCE_ROWS;
+    return build(out, g, &less, NULL, 0) ? s : CYNF_OK; /* the first message names what is needed without bands */
 }
 
 cynf_op cynf_node_operation(cynf_node_op op)
@@ -455,7 +474,7 @@ cynf_op cynf_node_operation(cynf_node_op op)
 
 cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
 {
-    cynf_builder b = {.g = g};
+    cynf_builder b = {.g = g, .machine = cynf_machine_default()};
     unsigned set = 0;
     if (!builder_init(&b))
         cynf_build_fail(&b, CYNF_ENOMEM, "out of memory");
@@ -472,9 +491,25 @@ cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
             set |= copied ? 1u << CYNF_OP_COPY : 0;
         }
         set |= g->n_state ? 1u << CYNF_OP_COPY : 0;
+        cynf_band_chains(&b, 1, b.bands);
+        for (int j = 0; j < g->n_node; j++)
+            set |= b.bands[j] ? 1u << CYNF_OP_COPY : 0;
     }
     builder_free(&b);
     *ops = set;
+    return b.status;
+}
+
+cynf_status cynf_program_bands(const cynf_graph *g, const cynf_machine *machine, int32_t rows, int16_t *bands)
+{
+    cynf_builder b = {.g = g, .machine = machine ? machine : cynf_machine_default()};
+    if (!builder_init(&b))
+        cynf_build_fail(&b, CYNF_ENOMEM, "out of memory");
+    if (!b.status && !count_uses(&b)) {
+        find_pairs(&b);
+        cynf_band_chains(&b, rows, bands);
+    }
+    builder_free(&b);
     return b.status;
 }
 

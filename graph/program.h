@@ -32,6 +32,7 @@ typedef struct cynf_step {
     int64_t packed_bytes;
     int64_t workspace_offset; /**< bytes into the arena; -1: none */
     int64_t workspace_bytes;
+    bool part;                /**< it computes a band of rows of its node's output, or prepares one */
     cynf_weights raw;         /**< raw weights, owned by the graph: for the tuner and for re-packing */
 } cynf_step;
 
@@ -40,6 +41,7 @@ typedef struct cynf_decisions {
     int32_t n_node, n_tensor;
     int8_t *fuse;    /**< per depthwise node: 1 fuse with the pointwise that follows, 0 do not, -1 let the cost model say */
     int16_t *block;  /**< per tensor: 0 plain NHWC, else the channel block; -1 default */
+    int16_t *bands;  /**< per node: -1: computed with the node that reads it, in bands of rows, of which the last node of the chain says how many (> 0); 0: by itself */
 } cynf_decisions;
 
 /** Picks a kernel for a problem; NULL lets the cost model pick. Called once per step, in order. */
@@ -52,7 +54,8 @@ typedef struct cynf_build_options {
     void *choose_ctx;
     const cynf_decisions *decisions; /**< NULL: defaults */
     const char *force;               /**< substrings of kernel names, comma-separated: a candidate that matches wins where it applies */
-    int64_t max_arena_bytes;         /**< 0: no limit; a program over it gives CYNF_ENOMEM */
+    int64_t max_arena_bytes;         /**< 0: no limit; a program over it is computed in bands of rows where it can be, or gives CYNF_ENOMEM */
+    int32_t band_rows;               /**< 0: chains as the decisions say; else all that there can be, so many rows of the last node's output at a time */
     /** NULL, or the program of the same model at its largest sizes (graph/sizes.h), which outlives the new one: its kernels, fusions and places in the arena are taken where
      * they apply, its packed weights where they are the same. */
     const struct cynf_program *base;
@@ -83,6 +86,11 @@ typedef struct cynf_program {
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);
 void cynf_program_free(cynf_program **p);
+/**
+ * Chains of nodes to be computed in bands of rows, for cynf_decisions.bands, which has a place for each node: all that there can be, with so many rows of the last
+ * node's output in a band, or, for rows = 0, those whose tensors do not fit into the L2 cache of the machine (NULL: the default) but whose bands do.
+ */
+cynf_status cynf_program_bands(const cynf_graph *g, const cynf_machine *machine, int32_t rows, int16_t *bands);
 /** What the steps of a node call, where it is not fused; CYNF_OP_COUNT: no operation of the library, but a function from outside. */
 cynf_op cynf_node_operation(cynf_node_op op);
 /** The operations, 1 << cynf_op each, that programs of g may call, whatever the machine, the layouts and the fusions. */

@@ -28,6 +28,9 @@ typedef struct cynf_builder {
     cynf_location *loc;    /**< per tensor */
     int32_t *pair;         /**< per pointwise node: the depthwise node before it that may be fused, or -1 */
     bool *fused_away;      /**< per node: a depthwise node that its pointwise node computes */
+    int16_t *bands;        /**< per node: as cynf_decisions.bands */
+    int32_t *band_end;     /**< per node: the last one of the chain that it is computed with, in bands of rows; -1: it is computed by itself */
+    int32_t *window;       /**< per tensor: rows of its buffer, between two nodes of a chain; 0: all */
     cynf_buffer *buffer;
     int32_t n_buffer;
     bool *shared;          /**< per buffer: several tensors lie in it */
@@ -44,6 +47,21 @@ static inline int32_t cynf_concat_step(const cynf_node *n) { return n->step[n->a
 cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** Decides for each pair whether it is fused; needs the layouts. */
 void cynf_build_fuse(cynf_builder *b);
+/** Which chains are computed in bands; needs the fusions. */
+void cynf_build_bands(cynf_builder *b);
+/** The steps of the chain that ends with node j. */
+void cynf_build_chain(cynf_builder *b, int32_t j);
+/** Chains for cynf_decisions.bands: all that there can be, with so many rows a band, or, for 0, those whose tensors do not fit into the L2 cache and whose bands do. */
+void cynf_band_chains(const cynf_builder *b, int32_t rows, int16_t *bands);
+/** The rows *lo ... *hi of its input, which has h, that node n reads for rows y0 ... y1 of its output. */
+void cynf_band_input(const cynf_node *n, int32_t h, int32_t y0, int32_t y1, int32_t *lo, int32_t *hi);
+/** Rows y0 ... y1 of a node's output; the buffers of its input and output begin with rows x_base and y_base. */
+typedef struct cynf_band {
+    int32_t y0, y1, x_base, y_base;
+} cynf_band;
+void cynf_build_rows(cynf_builder *b, int32_t j, cynf_band band);
+/** In the window behind node j, `rows` rows from row `from` on go to the front. */
+void cynf_build_carry(cynf_builder *b, int32_t j, int32_t from, int32_t rows);
 /** first and last of each buffer in the arena, from the steps so far. */
 void cynf_build_lifetimes(cynf_builder *b);
 /** Emits the kernel calls with buffer-relative references. */

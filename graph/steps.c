@@ -70,7 +70,7 @@ static const cynf_step *base_step(const cynf_builder *b, const cynf_step *s)
     return NULL;
 }
 
-/* Shared layers of the same geometry share their packed weights. */
+/* Shared layers of the same geometry share their packed weights, and so do the bands of a layer. */
 static void pack(cynf_builder *b, cynf_step *s)
 {
     const cynf_program *p = b->p;
@@ -85,7 +85,8 @@ static void pack(cynf_builder *b, cynf_step *s)
     }
     for (int i = 0; i < p->n_step; i++)
         if (p->step[i].kernel == s->kernel && p->step[i].packed_offset >= 0 && same_raw(&p->step[i].raw, &s->raw) &&
-            !memcmp(&p->step[i].problem, &s->problem, sizeof s->problem)) {
+            (!memcmp(&p->step[i].problem, &s->problem, sizeof s->problem) ||
+                (p->step[i].node == s->node && p->step[i].packed_bytes == s->packed_bytes && packs_alike(&p->step[i].problem, &s->problem)))) {
             s->packed_offset = p->step[i].packed_offset;
             return;
         }
@@ -118,6 +119,12 @@ static bool allowed(const cynf_builder *b, const cynf_kernel *k, const cynf_prob
         (b->g->exact ? cynf_kernel_exact(k, &p->u) : !cynf_kernel_calls_fmaf(k));
 }
 
+/* The cost model's choice. */
+static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p)
+{
+    return b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
+}
+
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
 {
     const cynf_problem *p = &s->problem;
@@ -132,9 +139,7 @@ static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t no
     }
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
-    if (k && allowed(b, k, p))
-        return k;
-    return b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
+    return k && allowed(b, k, p) ? k : automatic(b, p);
 }
 
 /* Where tensor t lies, relative to its buffer; constants are copied into the program. */
@@ -175,13 +180,15 @@ static cynf_step *new_step(cynf_builder *b, int32_t node, int n_in, const cynf_r
     memset(s, 0, sizeof *s);
     s->node = node;
     s->name = node >= 0 ? b->g->node[node].name : NULL;
+    s->part = node >= 0 && b->band_end[node] >= 0;
     s->n_in = n_in;
     memcpy(s->in, in, (size_t)n_in * sizeof *in);
     s->out = out;
     return s;
 }
 
-static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
+/* The call for problem, by the kernel for whole, of which it may be a part, if that runs it. */
+static void emit_part(cynf_builder *b, int32_t node, const cynf_problem *problem, const cynf_problem *whole, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
 {
     cynf_program *p = b->p;
     cynf_step *s = new_step(b, node, n_in, in, out);
@@ -192,11 +199,16 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
         cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): %s", name ? name : "?", klass ? klass : "?", why);
         return;
     }
-    s->problem = *problem;
-    cynf_geometry_simplify(problem->op, &s->problem.u);
+    s->problem = *whole;
+    cynf_geometry_simplify(whole->op, &s->problem.u);
     if (raw)
         s->raw = *raw;
-    if (!(s->kernel = choose(b, s, node))) {
+    s->kernel = choose(b, s, node);
+    s->problem = *problem;
+    cynf_geometry_simplify(problem->op, &s->problem.u);
+    if (problem != whole && !(s->kernel && allowed(b, s->kernel, &s->problem)))
+        s->kernel = automatic(b, &s->problem);
+    if (!s->kernel) {
         cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no %skernel runs it", name ? name : "?", klass ? klass : "?", b->g->exact ? "exact " : "");
         return;
     }
@@ -204,6 +216,11 @@ static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int
     s->workspace_offset = -1;
     s->workspace_bytes = (int64_t)cynf_kernel_workspace_bytes(s->kernel, &s->problem.u, p->threads);
     p->n_step++;
+}
+
+static void emit(cynf_builder *b, int32_t node, const cynf_problem *problem, int n_in, const cynf_ref *in, cynf_ref out, const cynf_weights *raw)
+{
+    emit_part(b, node, problem, problem, n_in, in, out, raw);
 }
 
 /* ---- convolutions ------------------------------------------------------------------------------------------------------------ */
@@ -251,29 +268,46 @@ static cynf_sepconv2d sepconv2d_geometry(const cynf_builder *b, const cynf_node 
     return g;
 }
 
-static void conv_step(cynf_builder *b, int j)
+/* The depthwise node that pointwise node j computes too, or NULL. */
+static const cynf_node *fused_into(const cynf_builder *b, int j) { return b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL; }
+
+static cynf_problem conv_problem(const cynf_builder *b, int j)
 {
-    const cynf_node *n = &b->g->node[j], *dw = b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL;
+    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j);
     cynf_problem p = {.op = dw ? CYNF_OP_SEPCONV2D : n->op == CYNF_N_CONV2D ? CYNF_OP_CONV2D : CYNF_OP_DWCONV2D};
-    cynf_weights raw = {0};
-    if (dw) {
+    if (dw)
         p.u.sepconv2d = sepconv2d_geometry(b, dw, n);
-        raw_weights(b, dw, &raw.w, &raw.bias);
-        raw_weights(b, n, &raw.w2, &raw.bias2);
-    } else {
-        if (n->op == CYNF_N_CONV2D)
-            p.u.conv2d = conv2d_geometry(b, n);
-        else
-            p.u.dwconv2d = dwconv2d_geometry(b, n);
-        raw_weights(b, n, &raw.w, &raw.bias);
-    }
-    cynf_ref in[CYNF_MAX_INPUTS] = {ref(b, dw ? dw->in[0] : n->in[0])};
+    else if (n->op == CYNF_N_CONV2D)
+        p.u.conv2d = conv2d_geometry(b, n);
+    else
+        p.u.dwconv2d = dwconv2d_geometry(b, n);
+    return p;
+}
+
+/* Operands of the call for node j; returns their number. */
+static int conv_operands(cynf_builder *b, int j, cynf_ref in[CYNF_MAX_INPUTS], cynf_weights *raw)
+{
+    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j);
+    *raw = (cynf_weights){0};
+    raw_weights(b, dw ? dw : n, &raw->w, &raw->bias);
+    if (dw)
+        raw_weights(b, n, &raw->w2, &raw->bias2);
+    in[0] = ref(b, dw ? dw->in[0] : n->in[0]);
     int n_in = 1;
     if (n->e.residual)
         in[n_in++] = ref(b, n->in[n->n_in - 1]);
-    if (p.op == CYNF_OP_CONV2D && n->kind)
+    if (!dw && n->op == CYNF_N_CONV2D && n->kind)
         in[n_in++] = ref(b, n->in[n->n_in - 1 - !!n->e.residual]);
-    emit(b, j, &p, n_in, in, ref(b, n->out), &raw);
+    return n_in;
+}
+
+static void conv_step(cynf_builder *b, int j)
+{
+    const cynf_problem p = conv_problem(b, j);
+    cynf_weights raw;
+    cynf_ref in[CYNF_MAX_INPUTS];
+    const int n_in = conv_operands(b, j, in, &raw);
+    emit(b, j, &p, n_in, in, ref(b, b->g->node[j].out), &raw);
 }
 
 void cynf_build_fuse(cynf_builder *b)
@@ -453,20 +487,26 @@ static void slice_step(cynf_builder *b, int j)
     copy_step(b, j, &m, in, ref(b, n->out));
 }
 
-static void repeat_step(cynf_builder *b, int j)
+/* Of the input's axis 1, `rows` elements, or all for 0. */
+static void repeat_part(cynf_builder *b, int j, cynf_ref x, cynf_ref y, int32_t rows)
 {
     const cynf_node *n = &b->g->node[j];
     const cynf_shape *xs = shape(b, n->in[0]);
-    const cynf_ref in = ref(b, n->in[0]);
     const cynf_location *lx = &b->loc[n->in[0]], *ly = &b->loc[n->out];
     cynf_space_map m = {.n = 2};
     for (int i = 0; i < xs->rank; i++)
         for (int part = 0; part < 1 + (n->perm[i] > 1); part++, m.rank++) {
-            m.dim[m.rank] = part ? n->perm[i] : xs->d[i];
+            m.dim[m.rank] = part ? n->perm[i] : i == 1 && rows ? rows : xs->d[i];
             m.stride[0][m.rank] = part ? ly->stride[i] : ly->stride[i] * n->perm[i];
             m.stride[1][m.rank] = part ? 0 : lx->stride[i];
         }
-    copy_step(b, j, &m, in, ref(b, n->out));
+    copy_step(b, j, &m, x, y);
+}
+
+static void repeat_step(cynf_builder *b, int j)
+{
+    const cynf_ref x = ref(b, b->g->node[j].in[0]);
+    repeat_part(b, j, x, ref(b, b->g->node[j].out), 0);
 }
 
 /* The border, one slab per side and axis; the interior has been written in place or is copied. */
@@ -551,19 +591,25 @@ static void gemm_step(cynf_builder *b, int j)
     emit(b, j, &p, 2, in, ref(b, n->out), NULL);
 }
 
-static void pool_step(cynf_builder *b, int j)
+static cynf_problem pool_problem(const cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
     const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
     const int v = xs->rank == 5;
-    const cynf_ref in = ref(b, n->in[0]);
     cynf_problem p = {.op = CYNF_OP_POOL};
     p.u.pool = (cynf_pool){.kind = n->kind, .n = xs->d[0], .d = v ? xs->d[1] : 1, .h = xs->d[1 + v], .w = xs->d[2 + v], .c = xs->d[3 + v],
         .od = v ? ys->d[1] : 1, .oh = ys->d[1 + v], .ow = ys->d[2 + v], .kd = n->kd, .kh = n->kh, .kw = n->kw, .sd = n->sd, .sh = n->sh, .sw = n->sw,
         .pf = n->pf, .pt = n->pt, .pl = n->pl, .x_ds = v ? b->loc[n->in[0]].stride[1] : 0, .y_ds = v ? b->loc[n->out].stride[1] : 0, .e = n->e};
     p.u.pool.x = view(b, n->in[0]);
     p.u.pool.y = view(b, n->out);
-    emit(b, j, &p, 1, &in, ref(b, n->out), NULL);
+    return p;
+}
+
+static void pool_step(cynf_builder *b, int j)
+{
+    const cynf_problem p = pool_problem(b, j);
+    const cynf_ref in = ref(b, b->g->node[j].in[0]);
+    emit(b, j, &p, 1, &in, ref(b, b->g->node[j].out), NULL);
 }
 
 static void softmax_step(cynf_builder *b, int j)
@@ -663,6 +709,85 @@ static void custom_step(cynf_builder *b, int j)
     b->p->n_step++;
 }
 
+/* ---- bands of rows --------------------------------------------------------------------------------------------------------- */
+
+/* A geometry becomes that of rows y0 ... y1 of its output; returns the first row of the input that they need, where x then begins. */
+static int32_t cut(const cynf_node *n, int32_t *h, int32_t *oh, int32_t *pt, cynf_band band)
+{
+    int32_t lo, hi;
+    cynf_band_input(n, *h, band.y0, band.y1, &lo, &hi);
+    *pt += lo - band.y0 * n->sh;
+    *h = hi - lo;
+    *oh = band.y1 - band.y0;
+    return lo;
+}
+
+static cynf_problem problem_of(const cynf_builder *b, int j) { return b->g->node[j].op == CYNF_N_POOL ? pool_problem(b, j) : conv_problem(b, j); }
+
+void cynf_build_rows(cynf_builder *b, int j, cynf_band band)
+{
+    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j), *reads = dw ? dw : n;
+    const cynf_tensor_id x = reads->in[0], y = n->out;
+    cynf_ref in[CYNF_MAX_INPUTS], out = ref(b, y);
+    cynf_weights raw = {0};
+    int n_in = 1;
+    if (n->op == CYNF_N_REPEAT || n->op == CYNF_N_POOL)
+        in[0] = ref(b, x);
+    else
+        n_in = conv_operands(b, j, in, &raw);
+    out.offset += (int64_t)(band.y0 - band.y_base) * b->loc[y].stride[1];
+    if (n->op == CYNF_N_REPEAT) {
+        const int32_t first = band.y0 / n->perm[1];
+        in[0].offset += (int64_t)(first - band.x_base) * b->loc[x].stride[1];
+        repeat_part(b, j, in[0], out, (band.y1 - band.y0) / n->perm[1]);
+        return;
+    }
+    if (n->e.residual)
+        in[1].offset += (int64_t)band.y0 * b->loc[n->in[n->n_in - 1]].stride[1];
+    cynf_problem p = problem_of(b, j);
+    /* Kernels are chosen for the whole image, as it would lie outside a chain. */
+    const cynf_tensor_id windowed[2] = {x, y};
+    cynf_location old[2];
+    for (int k = 0; k < 2; k++) {
+        cynf_location *l = &b->loc[windowed[k]];
+        old[k] = *l;
+        if (b->window[windowed[k]] && l->block)
+            cynf_location_blocked(l, shape(b, windowed[k]), l->block);
+        else if (b->window[windowed[k]])
+            cynf_location_plain(l, shape(b, windowed[k]));
+    }
+    const cynf_problem whole = problem_of(b, j);
+    for (int k = 0; k < 2; k++)
+        b->loc[windowed[k]] = old[k];
+    int32_t first;
+    if (n->op == CYNF_N_POOL) {
+        first = cut(n, &p.u.pool.h, &p.u.pool.oh, &p.u.pool.pt, band);
+    } else if (dw) {
+        first = cut(dw, &p.u.sepconv2d.dw.h, &p.u.sepconv2d.dw.oh, &p.u.sepconv2d.dw.pt, band);
+        p.u.sepconv2d.pw.h = p.u.sepconv2d.pw.oh = p.u.sepconv2d.dw.oh;
+    } else if (n->op == CYNF_N_CONV2D) {
+        first = cut(n, &p.u.conv2d.h, &p.u.conv2d.oh, &p.u.conv2d.pt, band);
+    } else {
+        first = cut(n, &p.u.dwconv2d.h, &p.u.dwconv2d.oh, &p.u.dwconv2d.pt, band);
+    }
+    in[0].offset += (int64_t)(first - band.x_base) * b->loc[x].stride[1];
+    emit_part(b, j, &p, &whole, n_in, in, out, &raw);
+}
+
+void cynf_build_carry(cynf_builder *b, int32_t j, int32_t from, int32_t rows)
+{
+    const cynf_tensor_id t = b->g->node[j].out;
+    const cynf_location *l = &b->loc[t];
+    cynf_shape s = *shape(b, t);
+    cynf_ref x = ref(b, t);
+    const cynf_ref y = x;
+    s.d[1] = rows;
+    x.offset += (int64_t)from * l->stride[1];
+    cynf_space_map m;
+    cynf_space_from(&m, &s, 2, (const cynf_shape *[]){&s, &s}, (const cynf_location *[]){l, l}, 0);
+    copy_step(b, j, &m, x, y);
+}
+
 static void node_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
@@ -746,7 +871,9 @@ void cynf_build_steps(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
     for (int j = 0; j < g->n_node && !b->status; j++)
-        if (!g->node[j].dead && !b->fused_away[j])
+        if (b->band_end[j] == j)
+            cynf_build_chain(b, j);
+        else if (!g->node[j].dead && !b->fused_away[j] && b->band_end[j] < 0)
             node_step(b, j);
     /* Outputs that are inputs, constants, or a second copy of one tensor. */
     for (int i = 0; i < g->n_out && !b->status; i++) {

@@ -99,6 +99,7 @@ esac
 for isa in $isas; do
     step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
 done
+step 'goldens of this repository, in bands of rows' env CYNF_BANDS=2 "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, by SLEEF' "$out/gcc/tests/golden/run-goldens" -f sleef -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, exact: the same bits' exact_goldens "$out/bits" tests/golden/data
 step 'goldens of this repository, exact, generated: every fifth' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 5 -x "$out/bits" \
@@ -141,6 +142,7 @@ if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
         step "all goldens, executor, $isa" goldens "$isa" "$shared/goldens"
     done
     step 'all goldens, exact: the same bits' exact_goldens "$out/bits-all" "$shared/goldens" "$shared/models"
+    step 'all goldens, in bands of rows' env CYNF_BANDS=1 "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$shared/goldens" "$shared/models"
     step 'published models, executor' goldens all "$shared/models"
     check="$out/venv/bin/python $shared/goldens/check.py"
     families=conv1d/,conv2d/,depthwise/,separable/,dense/dense,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/

@@ -17,7 +17,7 @@ static const char doc[] = "Writes MODEL as a folder of C that needs nothing but 
     "code for one is asked for with --isa, and with --cpu where the plan was tuned there. With --max-shape a portable model takes, when it runs, any size up to these that its "
     "layers can have; the model is lowered for each of them, which takes up to a minute for large images. CYNF_CPU_MASK restricts the instruction sets, as --isa does.";
 
-enum { OPT_CPU = 256, OPT_ISA, OPT_MODE, OPT_KERNEL };
+enum { OPT_CPU = 256, OPT_ISA, OPT_MODE, OPT_KERNEL, OPT_BANDS };
 
 static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "model (.h5, .keras, or .json with --weights)", 0},
@@ -36,13 +36,14 @@ static const struct argp_option options[] = {
     {"isa", OPT_ISA, "NAME", 0, "the strongest instruction set that the code may use: scalar, sse41, avx2, avx512, neon", 0},
     {"cpu", OPT_CPU, "NAME", 0, "the CPU whose part of the plan is meant (default: this one; cynf-plan check lists them)", 0},
     {"kernel", OPT_KERNEL, "LIST", 0, "parts of kernel names, separated by commas: a kernel that matches is taken wherever it applies", 0},
+    {"bands", OPT_BANDS, "ROWS", 0, "compute chains of layers so many rows of the image at a time: less memory a run; fixed models", 0},
     {"out", 'o', "FOLDER", 0, "folder to write; an earlier output of cynf-gen is replaced", 0},
     {0},
 };
 
 typedef struct arguments {
     const char *model, *plan, *isa, *cpu, *kernel, *shapes[TOOL_MAX_LIST], *max_shapes[TOOL_MAX_LIST], *customs[TOOL_MAX_LIST];
-    int32_t threads;
+    int32_t threads, bands;
     bool foreign; /* isa is another machine's */
     cynf_load_options load;
     cynf_gen_options gen;
@@ -68,6 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_ISA: a->isa = arg; break;
     case OPT_CPU: a->cpu = arg; break;
     case OPT_KERNEL: a->kernel = arg; break;
+    case OPT_BANDS: a->bands = (int32_t)tool_integer(state, "--bands", arg, 1, INT16_MAX); break;
     case OPT_MODE:
         if (!strcmp(arg, "portable"))
             a->gen.mode = CYNF_GEN_PORTABLE;
@@ -80,6 +82,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "%s is missing", a->model ? "--out" : "--model");
         if (*a->max_shapes && a->gen.mode == CYNF_GEN_FIXED)
             argp_error(state, "--max-shape: fixed mode (the default) specialises every layer for one size; give --mode portable, or --input-shape");
+        if (a->bands && a->gen.mode == CYNF_GEN_PORTABLE)
+            argp_error(state, "--bands: a portable model decides that by its plan when it runs; give --mode fixed");
         break;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -184,7 +188,7 @@ int main(int argc, char **argv)
         cynf_cpu_set_target(isas);
     }
     cynf_cpu_set_fingerprint(a.cpu);
-    cynf_build_options build = {.threads = a.threads, .force = a.kernel};
+    cynf_build_options build = {.threads = a.threads, .force = a.kernel, .band_rows = a.bands};
     cynf_binding *plan = NULL;
     if (a.plan) {
         if (cynf_plan_open(&plan, a.plan, why, sizeof why) == CYNF_EIO)

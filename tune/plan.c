@@ -107,7 +107,7 @@ static const member candidate_members[] = {{"modelled_us", NOT_NEGATIVE, false},
 static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false}, {"spread", NOT_NEGATIVE, false},
     {"exact_cost", POSITIVE, true}, {"nodes", ARRAY, false}, {0}};
 static const member node_members[] = {{"node", INDEX, false}, {"layer", TEXT, false}, {"tensor", INDEX, true}, {"block", INDEX, true},
-    {"fuse", INDEX, true}, {"kernel", TEXT, true}, {0}};
+    {"fuse", INDEX, true}, {"bands", INDEX, true}, {"kernel", TEXT, true}, {0}};
 
 static bool is_of(const cJSON *item, member_type type)
 {
@@ -391,10 +391,13 @@ static void bind_model(const cJSON *model, FILE *f)
         const int node = cJSON_GetObjectItemCaseSensitive(n, "node")->valueint;
         const cJSON *kernel = cJSON_GetObjectItemCaseSensitive(n, "kernel"), *fuse = cJSON_GetObjectItemCaseSensitive(n, "fuse");
         const cJSON *tensor = cJSON_GetObjectItemCaseSensitive(n, "tensor"), *block = cJSON_GetObjectItemCaseSensitive(n, "block");
+        const cJSON *bands = cJSON_GetObjectItemCaseSensitive(n, "bands");
         if (kernel)
             fprintf(f, "node %d\t%s\n", node, kernel->valuestring);
         if (fuse)
             fprintf(f, "fuse %d %d\n", node, fuse->valueint != 0);
+        if (bands)
+            fprintf(f, "bands %d %d\n", node, bands->valueint);
         if (tensor && block)
             fprintf(f, "block %d %d\n", tensor->valueint, block->valueint);
     }

@@ -44,6 +44,7 @@ typedef struct search {
 typedef struct variant {
     int8_t *fuse;               /**< per node: 0, 1, -1 */
     int16_t *block;             /**< per tensor: 0, channels, -1 */
+    int16_t *bands;             /**< per node: cynf_decisions.bands */
     const cynf_kernel **kernel; /**< per node: chosen before all else, or NULL */
     bool modelled;              /**< kernels by the cost model alone */
     int16_t layout;             /**< of block, every element */
@@ -72,6 +73,7 @@ static void variant_free(variant *v)
 {
     free(v->fuse);
     free(v->block);
+    free(v->bands);
     free(v->kernel);
     cynf_program_free(&v->program);
 }
@@ -79,8 +81,8 @@ static void variant_free(variant *v)
 static bool variant_init(variant *v, const cynf_graph *g, int8_t fuse, int16_t layout)
 {
     const size_t nodes = (size_t)g->n_node + 1, tensors = (size_t)g->n_t + 1;
-    *v = (variant){.fuse = malloc(nodes), .block = malloc(tensors * sizeof(int16_t)), .kernel = calloc(nodes, sizeof(cynf_kernel *)), .layout = layout};
-    if (!v->fuse || !v->block || !v->kernel)
+    *v = (variant){.fuse = malloc(nodes), .block = malloc(tensors * sizeof(int16_t)), .bands = calloc(nodes, sizeof(int16_t)), .kernel = calloc(nodes, sizeof(cynf_kernel *)), .layout = layout};
+    if (!v->fuse || !v->block || !v->bands || !v->kernel)
         return false;
     memset(v->fuse, fuse, nodes);
     for (size_t i = 0; i < tensors; i++)
@@ -113,7 +115,7 @@ static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
 
 static cynf_status build(search *s, variant *v)
 {
-    const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block};
+    const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block, v->bands};
     chooser c = {s, v};
     const cynf_build_options o = {.threads = s->o->threads, .choose = v->modelled ? NULL : choose, .choose_ctx = &c, .decisions = &d,
         .max_arena_bytes = s->o->max_memory, .math = s->g->math};
@@ -456,22 +458,43 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
     }
     for (int i = 0; i < v->program->n_step; i++) {
         const cynf_step *step = &v->program->step[i];
+        if (step->part)
+            cynf_plan_put(node_record(nodes, g, step->node), "bands", cJSON_CreateNumber(v->bands[step->node] > 0 ? v->bands[step->node] : 0));
         if (!tunable(step))
             continue;
         if (step->problem.op == CYNF_OP_SEPCONV2D)
             cynf_plan_put(node_record(nodes, g, depthwise_of(s, step)), "fuse", cJSON_CreateNumber(1));
-        if (step->kernel != winner_of(entry_of(s, &step->problem)))
-            cJSON_AddStringToObject(node_record(nodes, g, step->node), "kernel", step->kernel->name);
+        if (step->part ? v->kernel[step->node] != NULL : step->kernel != winner_of(entry_of(s, &step->problem)))
+            cynf_plan_put(node_record(nodes, g, step->node), "kernel", cJSON_CreateString(step->kernel->name));
     }
     cynf_plan_put(models, cynf_plan_model_key(g, s->o->threads, key, sizeof key), model);
 }
 
 /* ---- all of it ---- */
 
+/*
+ * The chains of v in bands of rows, where they are faster in the whole model; banded takes them then. Returns whether it does; result: what the race gave for banded.
+ */
+static bool try_bands(search *s, const variant *v, variant *banded, cynf_contestant *result)
+{
+    if (cynf_program_bands(s->g, &s->m.machine, 0, banded->bands))
+        return false;
+    memcpy(banded->fuse, v->fuse, (size_t)s->g->n_node);
+    memcpy(banded->kernel, v->kernel, (size_t)s->g->n_node * sizeof *v->kernel);
+    banded->modelled = v->modelled;
+    if (build(s, banded) || banded->program->n_step == v->program->n_step)
+        return false;
+    cynf_entrant e[2] = {{.program = v->program}, {.program = banded->program}};
+    show(s, 0.95, "chains of layers in bands of rows");
+    const bool faster = cynf_race_programs(&s->m.timer, e, 2, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS)) == 1;
+    *result = e[1].result;
+    return faster;
+}
+
 /* The un-tuned program is the incumbent, except where --algo forbids it. */
 static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int n_layouts, cynf_tune_result *result)
 {
-    enum { DEFAULT, FIRST, MAX = 6 };
+    enum { DEFAULT, FIRST, MAX = 7 };
     variant v[MAX];
     cynf_entrant e[MAX] = {{0}};
     int n = 0, winner = FIRST;
@@ -520,6 +543,8 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
                     e[order[i]].result = last[i].result;
                 winner = w >= 0 ? order[w] : winner;
             }
+            if (!status && !(status = variant_init(&v[n++], s->g, -1, v[winner].layout) ? CYNF_OK : CYNF_ENOMEM) && try_bands(s, &v[winner], &v[n - 1], &e[n - 1].result))
+                winner = n - 1;
         }
         result->default_seconds = e[from].result.median;
         result->tuned_seconds = status ? 0 : e[winner].result.median;

@@ -204,6 +204,103 @@ START_TEST(binding_gives_the_tuned_program)
 }
 END_TEST
 
+static int64_t arena_of(const cynf_graph *g, const cynf_build_options *o, int *parts)
+{
+    cynf_program *p;
+    char why[512];
+    ck_assert_msg(!cynf_program_build(&p, g, o, why, sizeof why), "%s", why);
+    const int64_t bytes = p->arena_bytes;
+    *parts = 0;
+    for (int32_t i = 0; i < p->n_step; i++)
+        *parts += p->step[i].part;
+    cynf_program_free(&p);
+    return bytes;
+}
+
+/* A chain computed in bands gives the same numbers in less memory: asked for by decisions, by a plan, or because memory is scarce. */
+START_TEST(bands_of_rows)
+{
+    cynf_graph *g = small_model();
+    int16_t bands[16];
+    ck_assert_int_le(g->n_node, 16);
+    const cynf_decisions d = {.n_node = g->n_node, .n_tensor = g->n_t, .bands = bands};
+    cynf_build_options plain = {.threads = 1}, banded = {.threads = 1, .decisions = &d}, bound = plain, scarce = plain;
+    char cpu[CYNF_SIGNATURE_CAP], why[512], *text = NULL;
+    cynf_binding *b;
+    float y[3][10];
+    int parts[4];
+    size_t bytes;
+    ck_assert_int_eq(cynf_program_bands(g, NULL, 0, bands), CYNF_OK); /* everything fits into a cache */
+    for (int i = 0; i < g->n_node; i++)
+        ck_assert_int_eq(bands[i], 0);
+    ck_assert_int_eq(cynf_program_bands(g, NULL, 3, bands), CYNF_OK);
+    const int64_t whole = arena_of(g, &plain, &parts[0]), less = arena_of(g, &banded, &parts[1]);
+    ck_assert_int_eq(parts[0], 0);
+    ck_assert_int_gt(parts[1], 4);
+    ck_assert_int_lt(less, whole);
+    FILE *f = open_memstream(&text, &bytes);
+    fprintf(f, "%s\ncpu %s\nmodel %016llx 1 1\n", CYNF_BINDING_FIRST_LINE, cynf_cpu_fingerprint(cpu, sizeof cpu), (unsigned long long)cynf_graph_hash(g));
+    for (int i = 0; i < g->n_node; i++)
+        if (bands[i])
+            fprintf(f, "bands %d %d\n", i, bands[i] < 0 ? 0 : bands[i]);
+    fclose(f);
+    ck_assert_msg(!cynf_binding_parse(&b, text, strlen(text), why, sizeof why), "%s", why);
+    ck_assert(cynf_binding_apply(b, g, &bound));
+    ck_assert_int_eq(arena_of(g, &bound, &parts[2]), less);
+    ck_assert_int_eq(parts[2], parts[1]);
+    scarce.max_arena_bytes = whole - 1;
+    ck_assert_int_lt(arena_of(g, &scarce, &parts[3]), whole);
+    ck_assert_int_gt(parts[3], 0);
+    scarce.max_arena_bytes = 64;
+    cynf_program *p;
+    ck_assert_int_eq(cynf_program_build(&p, g, &scarce, why, sizeof why), CYNF_ENOMEM);
+    compute(g, &plain, y[0]);
+    compute(g, &banded, y[1]);
+    compute(g, &bound, y[2]);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_float_eq_tol(y[0][i], y[1][i], 1e-5f);
+        ck_assert_float_eq(y[1][i], y[2][i]);
+    }
+    cynf_binding_free(&b);
+    free(text);
+    cynf_graph_free(&g);
+}
+END_TEST
+
+/* 1x1 convolutions of one tensor become one, unless their functions differ. */
+START_TEST(siblings_are_merged)
+{
+    float y[2][12 * 12 * 24];
+    for (int apart = 0; apart < 2; apart++) {
+        cynf_graph *g = cynf_graph_new();
+        const cynf_window one = {.kh = 1, .kw = 1}, three = {.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME};
+        const cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 12, 12, 8}}, CYNF_F32, "x");
+        const cynf_tensor_id bias = random_const(g, &(cynf_shape){1, {16}}, 9);
+        cynf_tensor_id p = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 8, 16}}, 1), bias, &one);
+        cynf_tensor_id q = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 8, 32}}, 2), CYNF_NO_TENSOR, &one);
+        p = cynf_g_unary(g, p, CYNF_ACT_RELU, 0, 0, 0);
+        q = cynf_g_unary(g, q, apart ? CYNF_ACT_ABS : CYNF_ACT_RELU, 0, 0, 0);
+        p = cynf_g_conv2d(g, p, random_const(g, &(cynf_shape){4, {3, 3, 16, 24}}, 3), CYNF_NO_TENSOR, &three);
+        if (apart) /* |q| = relu(q) + relu(-q): the same numbers by another function */
+            q = cynf_g_unary(g, cynf_g_binary(g, CYNF_ELT_ADD, q, cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 8, 32}}, 2), CYNF_NO_TENSOR, &one)), CYNF_ACT_AFFINE, 0.5f, 0, 0);
+        q = cynf_g_conv2d(g, q, random_const(g, &(cynf_shape){4, {3, 3, 32, 24}}, 4), CYNF_NO_TENSOR, &three);
+        cynf_g_output(g, cynf_g_binary(g, CYNF_ELT_ADD, p, q), CYNF_F32, "y");
+        ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+        int pointwise = 0, slices = 0;
+        for (int i = 0; i < g->n_node; i++) {
+            pointwise += g->node[i].op == CYNF_N_CONV2D && g->node[i].kh == 1;
+            slices += g->node[i].op == CYNF_N_SLICE;
+        }
+        ck_assert_int_eq(slices, apart ? 0 : 2);
+        ck_assert_int_eq(pointwise, apart ? 2 : 1); /* and the same product twice is one */
+        compute(g, &(cynf_build_options){.threads = 1}, y[apart]);
+        cynf_graph_free(&g);
+    }
+    for (int i = 0; i < 12 * 12 * 24; i++)
+        ck_assert_float_eq_tol(y[0][i], y[1][i], 1e-5f);
+}
+END_TEST
+
 static void refuse_lines(const char *text, cynf_status status, const char *expected)
 {
     cynf_binding *b = NULL;
@@ -499,6 +596,8 @@ int main(void)
     tcase_add_test(cases, edited_plans_are_refused);
     tcase_add_test(cases, merge_and_diff);
     tcase_add_test(cases, binding_gives_the_tuned_program);
+    tcase_add_test(cases, bands_of_rows);
+    tcase_add_test(cases, siblings_are_merged);
     tcase_add_test(cases, exact_plans);
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
