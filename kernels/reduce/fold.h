@@ -43,8 +43,8 @@ static CYNF_INLINE void reduce_join_all(const int kind, const int n, vf *a, cons
         a[i] = reduce_join(kind, a[i], b[i]);
 }
 
-/** The whole of one output from contiguous runs of its inputs, nv vectors beside each other. */
-static CYNF_INLINE float reduce_along(const int kind, const int nv, const cynf_nd *over, const float *x)
+/** One output's partial results, a vector of them, from contiguous runs of its inputs, nv vectors beside each other. */
+static CYNF_INLINE vf reduce_along(const int kind, const int nv, const cynf_nd *over, const float *x)
 {
     const vf none = vf_set1(reduce_identity(kind));
     const ptrdiff_t row = over->s[0][over->rank - 2];
@@ -86,13 +86,21 @@ static CYNF_INLINE float reduce_along(const int kind, const int nv, const cynf_n
 #pragma GCC unroll 4
     for (int n = nv / 2; n > 0; n /= 2)
         reduce_join_all(kind, n, total, total + n);
-    float t[2 * VL]; /* halves, then halves of halves */
-    vf_store(t, total[0]);
-    for (int n = VL / 2; n > 0; n /= 2) {
-        vf_store(t + VL, none);
-        vf_storen(t + VL, vf_loadn(t + n, n), n);
-        vf_store(t, reduce_join(kind, vf_load(t), vf_load(t + VL)));
-    }
+    return total[0];
+}
+
+/** n <= VL outputs, their inputs step apart: the halves of each one's partial results are joined, then the halves of those, for all outputs at once. */
+static CYNF_INLINE vf reduce_rows(const int kind, const int nv, const cynf_nd *over, const float *x, ptrdiff_t step, int n)
+{
+    vf t[VL];
+    for (int i = 0; i < VL; i++)
+        t[i] = i < n ? reduce_along(kind, nv, over, x + i * step) : vf_zero();
+    vf_transpose(t);
+#pragma GCC unroll 4
+    for (int k = VL / 2; k > 0; k /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < k; i++)
+            t[i] = reduce_join(kind, t[i], t[i + k]);
     return t[0];
 }
 
@@ -144,8 +152,8 @@ static CYNF_INLINE void reduce_units(const int kind, const int nv, const reduce_
             float *y = a->y + walk.at[0] + c * y_step;
             float out[CYNF_FOLD_VECTORS * VL] = {0};
             if (s->along)
-                for (int i = 0; i < n; i++)
-                    out[i] = reduce_along(kind, nv, &s->over, x + i * x_step);
+                for (int i = 0; i < n; i += VL)
+                    vf_store(out + i, reduce_rows(kind, nv, &s->over, x + i * x_step, x_step, n - i < VL ? n - i : VL));
             else
                 reduce_across(kind, &s->over, x, x_step, n, out);
             for (int i = 0; i < n; i += VL) {

@@ -38,7 +38,7 @@ static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, cynf
         s.over.down = CYNF_CEIL_DIV(s.over.dims[s.over.rank - 2], s.over.h);
     }
     /* A unit is one row of outputs: as many vectors as are folded side by side, or as many outputs as their inputs fit a cache. */
-    const int32_t few = CYNF_ND_UNIT / s.count + 1;
+    const int32_t few = CYNF_ROUND_UP(CYNF_ND_UNIT / s.count + 1, t.v);
     cynf_nd_cut(&s.kept, s.along ? few : CYNF_FOLD_VECTORS * t.v);
     s.kept.h = 1;
     s.kept.down = s.kept.dims[s.kept.rank - 2];
