@@ -2,7 +2,7 @@
 /**
  * Max and mean pooling, direct: one output pixel of up to nv vectors of channels at a time, which hides the latency of the longest window (global
  * pooling). Up to three spatial dimensions, any stride, padding and view. A NaN in a window makes its result NaN, as in Keras. Each mean is
- * summed in the order of the window, then multiplied by the reciprocal of the number of taps in the image.
+ * summed column by column of its window, then multiplied by the reciprocal of the number of taps in the image.
  */
 #ifndef CYNF_POOL_DIRECT_H
 #define CYNF_POOL_DIRECT_H
@@ -21,30 +21,30 @@ static CYNF_INLINE void cynf_pool_window(int o, int in, int k, int s, int before
     *hi = *hi < *lo ? *lo : *hi;
 }
 
-/** The output pixel (oz, oy, ox); n channels of the last vector are used. x: the image; y: the pixel; xc, yc: the vectors' channels behind them. */
-static CYNF_INLINE void cynf_pool_pixel(const cynf_pool *g, const bool max, const int nv, const int n, const float *x, const ptrdiff_t *xc, float *y,
-    const ptrdiff_t *yc, int oz, int oy, int ox)
+/** The maximum keeps a NaN that it has; one that comes is taken. */
+static CYNF_INLINE vf cynf_pool_take(const bool max, vf acc, vf x)
 {
-    int z0, z1, y0, y1, x0, x1;
-    cynf_pool_window(oz, g->d, g->kd, g->sd, g->pf, &z0, &z1);
-    cynf_pool_window(oy, g->h, g->kh, g->sh, g->pt, &y0, &y1);
-    cynf_pool_window(ox, g->w, g->kw, g->sw, g->pl, &x0, &x1);
-    vf acc[CYNF_POOL_MAX_NV];
+    return max ? vf_sel(vf_isnan(x), x, vf_max(x, acc)) : vf_add(acc, x);
+}
+
+/** One column of a window: d slices of h rows, the first tap at p; n channels of the last vector are used; xc: the vectors' channels. */
+static CYNF_INLINE void cynf_pool_column(const cynf_pool *g, const bool max, const int nv, const int n, const float *p, const ptrdiff_t *xc, int d, int h, vf *acc)
+{
+    for (int iz = 0; iz < d; iz++)
+        for (int iy = 0; iy < h; iy++) {
+            const float *const tap = p + (ptrdiff_t)iz * g->x_ds + (ptrdiff_t)iy * g->x.rs;
 #pragma GCC unroll 4
-    for (int v = 0; v < nv; v++)
-        acc[v] = vf_set1(max ? -__builtin_inff() : 0.0f);
-    for (int iz = z0; iz < z1; iz++)
-        for (int iy = y0; iy < y1; iy++) {
-            const float *p = x + (ptrdiff_t)iz * g->x_ds + (ptrdiff_t)iy * g->x.rs + (ptrdiff_t)x0 * g->x.ps;
-            for (int ix = x0; ix < x1; ix++, p += g->x.ps)
-#pragma GCC unroll 4
-                for (int v = 0; v < nv; v++) {
-                    const vf d = n == VL ? vf_load(p + xc[v]) : vf_loadn(p + xc[v], n);
-                    /* The maximum keeps a NaN that it has; one that comes is taken. */
-                    acc[v] = max ? vf_sel(vf_isnan(d), d, vf_max(d, acc[v])) : vf_add(acc[v], d);
-                }
+            for (int v = 0; v < nv; v++) {
+                const vf x = n == VL ? vf_load(tap + xc[v]) : vf_loadn(tap + xc[v], n);
+                acc[v] = iz || iy ? cynf_pool_take(max, acc[v], x) : x;
+            }
         }
-    const vf scale = vf_set1(1.0f / ((float)(z1 - z0) * (float)(y1 - y0) * (float)(x1 - x0)));
+}
+
+/** The result acc of a window of `taps` taps goes to y. */
+static CYNF_INLINE void cynf_pool_put(const cynf_pool *g, const bool max, const int nv, const int n, const vf *acc, int taps, float *y, const ptrdiff_t *yc)
+{
+    const vf scale = vf_set1(1.0f / (float)taps);
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++) {
         const vf r = cynf_activate(max ? acc[v] : vf_mul(acc[v], scale), &g->e);
@@ -55,7 +55,73 @@ static CYNF_INLINE void cynf_pool_pixel(const cynf_pool *g, const bool max, cons
     }
 }
 
-/** Rows [y0, y1) of slice oz, channels c ... c + nv vectors. y: the slice. */
+/** The window whose first tap lies at p, d x h x w taps. */
+static CYNF_INLINE void cynf_pool_pixel(const cynf_pool *g, const bool max, const int nv, const int n, const float *p, const ptrdiff_t *xc, float *y,
+    const ptrdiff_t *yc, int d, int h, int w)
+{
+    vf acc[CYNF_POOL_MAX_NV], column[CYNF_POOL_MAX_NV];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        acc[v] = column[v] = vf_set1(max ? -__builtin_inff() : 0.0f); /* of a window that lies on padding */
+    for (int ix = 0; ix < w && d && h; ix++) {
+        cynf_pool_column(g, max, nv, n, p + (ptrdiff_t)ix * g->x.ps, xc, d, h, column);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            acc[v] = ix ? cynf_pool_take(max, acc[v], column[v]) : column[v];
+    }
+    cynf_pool_put(g, max, nv, n, acc, d * h * w, y, yc);
+}
+
+/** `pixels` windows of three columns that are all in the image, sw columns apart: each column is taken once. */
+static CYNF_INLINE void cynf_pool_rolling(const cynf_pool *g, const bool max, const int nv, const int n, const int sw, const float *p, const ptrdiff_t *xc, float *y,
+    const ptrdiff_t *yc, int d, int h, int pixels)
+{
+    vf a[CYNF_POOL_MAX_NV], b[CYNF_POOL_MAX_NV], c[CYNF_POOL_MAX_NV], sum[CYNF_POOL_MAX_NV];
+    cynf_pool_column(g, max, nv, n, p, xc, d, h, a);
+    if (sw == 1)
+        cynf_pool_column(g, max, nv, n, p + g->x.ps, xc, d, h, b);
+    for (int i = 0; i < pixels; i++, p += (ptrdiff_t)sw * g->x.ps, y += g->y.ps) {
+        if (sw == 2)
+            cynf_pool_column(g, max, nv, n, p + g->x.ps, xc, d, h, b);
+        cynf_pool_column(g, max, nv, n, p + 2 * (ptrdiff_t)g->x.ps, xc, d, h, c);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++) {
+            sum[v] = cynf_pool_take(max, cynf_pool_take(max, a[v], b[v]), c[v]);
+            a[v] = sw == 1 ? b[v] : c[v];
+            b[v] = c[v];
+        }
+        cynf_pool_put(g, max, nv, n, sum, d * h * 3, y, yc);
+    }
+}
+
+/** One row of outputs, whose windows are d x h taps high; x: their first row, y: the first output. */
+static CYNF_INLINE void cynf_pool_row(const cynf_pool *g, const bool max, const int nv, const int n, const float *x, const ptrdiff_t *xc, float *y, const ptrdiff_t *yc, int d, int h)
+{
+    int ox = 0;
+    const int whole = g->w + g->pl >= g->kw ? (g->w + g->pl - g->kw) / g->sw + 1 : 0, stop = whole < g->ow ? whole : g->ow; /* from there on windows are cut off */
+    while (ox < g->ow) {
+        int x0, x1;
+        cynf_pool_window(ox, g->w, g->kw, g->sw, g->pl, &x0, &x1);
+        const float *const p = x + (ptrdiff_t)x0 * g->x.ps;
+        float *const out = y + (ptrdiff_t)ox * g->y.ps;
+        const bool rolls = g->kw == 3 && g->sw < 3 && x1 - x0 == 3 && ox < stop && d == 1 && h > 0;
+        if (rolls && h == 3 && g->sw == 1)
+            cynf_pool_rolling(g, max, nv, n, 1, p, xc, out, yc, 1, 3, stop - ox);
+        else if (rolls && h == 3)
+            cynf_pool_rolling(g, max, nv, n, 2, p, xc, out, yc, 1, 3, stop - ox);
+        else if (rolls && g->sw == 1)
+            cynf_pool_rolling(g, max, nv, n, 1, p, xc, out, yc, 1, h, stop - ox);
+        else if (rolls)
+            cynf_pool_rolling(g, max, nv, n, 2, p, xc, out, yc, 1, h, stop - ox);
+        else if (d == 1 && h == 2 && x1 - x0 == 2)
+            cynf_pool_pixel(g, max, nv, n, p, xc, out, yc, 1, 2, 2);
+        else
+            cynf_pool_pixel(g, max, nv, n, p, xc, out, yc, d, h, x1 - x0);
+        ox = rolls ? stop : ox + 1;
+    }
+}
+
+/** Rows [y0, y1) of slice oz, channels c ... c + nv vectors. x: the image; y: the slice. */
 static CYNF_INLINE void cynf_pool_rows(const cynf_pool *g, const int nv, const int n, int c, const float *x, float *y, int oz, int y0, int y1)
 {
     ptrdiff_t xc[CYNF_POOL_MAX_NV], yc[CYNF_POOL_MAX_NV];
@@ -64,14 +130,18 @@ static CYNF_INLINE void cynf_pool_rows(const cynf_pool *g, const int nv, const i
         xc[v] = cynf_channel(&g->x, c + v * VL);
         yc[v] = cynf_channel(&g->y, c + v * VL);
     }
-    for (int oy = y0; oy < y1; oy++)
-        for (int ox = 0; ox < g->ow; ox++) {
-            float *const p = y + (ptrdiff_t)oy * g->y.rs + (ptrdiff_t)ox * g->y.ps;
-            if (g->kind == CYNF_POOL_MAX)
-                cynf_pool_pixel(g, true, nv, n, x, xc, p, yc, oz, oy, ox);
-            else
-                cynf_pool_pixel(g, false, nv, n, x, xc, p, yc, oz, oy, ox);
-        }
+    int z0, z1;
+    cynf_pool_window(oz, g->d, g->kd, g->sd, g->pf, &z0, &z1);
+    for (int oy = y0; oy < y1; oy++) {
+        int r0, r1;
+        cynf_pool_window(oy, g->h, g->kh, g->sh, g->pt, &r0, &r1);
+        const float *const from = x + (ptrdiff_t)z0 * g->x_ds + (ptrdiff_t)r0 * g->x.rs;
+        float *const to = y + (ptrdiff_t)oy * g->y.rs;
+        if (g->kind == CYNF_POOL_MAX)
+            cynf_pool_row(g, true, nv, n, from, xc, to, yc, z1 - z0, r1 - r0);
+        else
+            cynf_pool_row(g, false, nv, n, from, xc, to, yc, z1 - z0, r1 - r0);
+    }
 }
 
 static CYNF_INLINE void pool_direct(const cynf_pool *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
