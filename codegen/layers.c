@@ -86,6 +86,26 @@ static void add_function(cynf_gen *g, cynf_text *t, int32_t i)
     cynf_text_add(t, "    %s_%s(&g, (cynf_tile){%d, %d, %d}, stage, a, thread, begin, end);\n}\n", op, k->algo->name, k->tile.v, k->tile.mr, k->tile.nv);
 }
 
+/* Bit a: the call of step s has activation a. */
+static uint64_t activations(const cynf_step *s)
+{
+    const cynf_epilogue *e = NULL, *second = NULL;
+    switch (s->problem.op) {
+    case CYNF_OP_CONV2D: e = &s->problem.u.conv2d.e; break;
+    case CYNF_OP_DWCONV2D: e = &s->problem.u.dwconv2d.e; break;
+    case CYNF_OP_SEPCONV2D: e = &s->problem.u.sepconv2d.dw.e, second = &s->problem.u.sepconv2d.pw.e; break;
+    case CYNF_OP_FC: e = &s->problem.u.fc.e; break;
+    case CYNF_OP_GEMM: e = &s->problem.u.gemm.e; break;
+    case CYNF_OP_POOL: e = &s->problem.u.pool.e; break;
+    case CYNF_OP_ELTWISE: e = &s->problem.u.eltwise.e; break;
+    case CYNF_OP_REDUCE: e = &s->problem.u.reduce.e; break;
+    case CYNF_OP_RESAMPLE: e = &s->problem.u.resample.e; break;
+    case CYNF_OP_RNN: e = &s->problem.u.rnn.e, second = &s->problem.u.rnn.re; break;
+    default: break;
+    }
+    return (e ? UINT64_C(1) << e->act : 0) | (second ? UINT64_C(1) << second->act : 0);
+}
+
 static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *step, int32_t n)
 {
     const char *name = cynf_isa_name(isa);
@@ -95,7 +115,19 @@ static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *s
     cynf_text_add(t, "/* SPDX-License-Identifier: MIT */\n/* Layers of %s that run on %s; made by cynf-gen %s, DO NOT EDIT. */\n", g->id, name, g->key[CYNF_KEY_VERSION].s);
     if (isa == CYNF_ISA_SCALAR && g->p->step[step[0]].kernel->fma)
         cynf_text_add(t, "#define CYNF_FMA\n");
-    cynf_text_add(t, "#include \"%s\"\n\n", path);
+    static const char *const names[] = {
+#define X(name, formula) #name,
+        CYNF_ACT_LIST(X)
+#undef X
+    };
+    uint64_t used = 0;
+    for (int32_t i = 0; i < n; i++)
+        used |= activations(&g->p->step[step[i]]);
+    cynf_text_add(t, "#define CYNF_ACT_USED(X)");
+    for (int a = 0; a < CYNF_ACT_COUNT; a++)
+        if (used >> a & 1)
+            cynf_text_add(t, " X(%s)", names[a]);
+    cynf_text_add(t, "\n#include \"%s\"\n\n", path);
     for (int32_t i = 0; i < n; i++) {
         const cynf_algo *algo = g->p->step[step[i]].kernel->algo;
         bool again = false;

@@ -225,6 +225,12 @@ void cynf_gen_describe(cynf_gen *g)
         fixed ? isa_name : "any CPU");
     if (p->graph->exact)
         cynf_text_add(t, "; exact: the same bits on scalar, avx2, avx512 and neon");
+    unsigned types = 0;
+    for (int i = 0; i < p->graph->n_in; i++)
+        types |= 1u << p->graph->in[i].dtype;
+    for (int i = 0; i < p->graph->n_out; i++)
+        types |= 1u << p->graph->out[i].dtype;
+    cynf_text_add(&g->key[CYNF_KEY_EDGE_TYPES], "%#x", types);
     cynf_text_add(&g->key[CYNF_KEY_EXACT], "%s", p->graph->exact ? "true" : "false");
     cynf_text_add(&g->key[CYNF_KEY_HASHES], "Graph %016llx, packed weights %016llx.", (unsigned long long)cynf_graph_hash(p->graph),
         (unsigned long long)hash_bytes(p->consts, (size_t)p->consts_bytes));

@@ -11,6 +11,12 @@ static CYNF_INLINE vf vf_clip(vf x, float lo, float hi)
     return vf_min(vf_set1(hi), vf_max(vf_set1(lo), x));
 }
 
+/** Whether the stores of a tile do the activation, in registers; the others take cynf_activate_rows after the store. */
+static CYNF_INLINE bool cynf_act_in_tile(const cynf_epilogue *e)
+{
+    return e->act == CYNF_ACT_LINEAR || e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_CLIP;
+}
+
 /** All of cynf_act, formulas at CYNF_ACT_LIST. Operands of max and min are in the order that lets NaN through. */
 static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
 {
@@ -76,9 +82,30 @@ static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
     return x;
 }
 
+/**
+ * The functions that have a loop of their own in cynf_activate_rows. Generated code defines CYNF_ACT_USED, those of its layers: then there are no others, as a compiler
+ * that learns late which function a layer has would keep them all.
+ */
+#ifdef CYNF_ACT_USED
+#define CYNF_ACT_LOOPS(X) CYNF_ACT_USED(X)
+#else
+#define CYNF_ACT_LOOPS(X) \
+    X(LEAKY_RELU) X(ELU) X(SELU) X(SIGMOID) X(TANH) X(SOFTPLUS) X(SILU) X(GELU) X(GELU_TANH) X(HARD_SIGMOID) X(HARD_SILU) X(MISH)
+#endif
+
 static __attribute__((noinline, unused)) vf cynf_activate_call(vf x, const cynf_epilogue *e)
 {
+#ifdef CYNF_ACT_USED
+    cynf_epilogue own = *e;
+    switch (e->act) {
+#define X(name) case CYNF_ACT_##name: own.act = CYNF_ACT_##name; return cynf_activate_any(x, &own);
+        CYNF_ACT_USED(X)
+#undef X
+    default: return x;
+    }
+#else
     return cynf_activate_any(x, e);
+#endif
 }
 
 /**
@@ -98,8 +125,8 @@ static CYNF_INLINE vf cynf_activate(vf x, const cynf_epilogue *e)
     return cynf_activate_call(x, e);
 }
 
-/* One loop for each function, so that its constants stay in registers and neighbouring vectors overlap; only those that are called are compiled. */
-#define X(name, formula) \
+/* One loop for each function, so that its constants stay in registers and neighbouring vectors overlap. */
+#define X(name) \
     static __attribute__((noinline, unused)) void cynf_activate_rows_##name(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n) \
     { \
         cynf_epilogue own = *e; \
@@ -112,7 +139,7 @@ static CYNF_INLINE vf cynf_activate(vf x, const cynf_epilogue *e)
                 vf_storen(y + c, cynf_activate_any(vf_loadn(y + c, n - c), &own), n - c); \
         } \
     }
-CYNF_ACT_LIST(X)
+CYNF_ACT_LOOPS(X)
 #undef X
 
 static __attribute__((noinline, unused)) void cynf_activate_rows_any(const cynf_epilogue *e, float *y, int rows, ptrdiff_t rs, int n)
@@ -132,16 +159,9 @@ static CYNF_INLINE void cynf_activate_rows(const cynf_epilogue *e, float *y, int
         n *= rows;
         rows = 1;
     }
-    if (__builtin_constant_p(e->act))
-        switch ((cynf_act)e->act) {
-#define X(name, formula) case CYNF_ACT_##name: cynf_activate_rows_##name(e, y, rows, rs, n); return;
-            CYNF_ACT_LIST(X)
-#undef X
-        case CYNF_ACT_COUNT: return;
-        }
-    switch (e->act) { /* the usual ones */
+    switch (e->act) {
 #define X(name) case CYNF_ACT_##name: cynf_activate_rows_##name(e, y, rows, rs, n); return;
-        X(LEAKY_RELU) X(ELU) X(SELU) X(SIGMOID) X(TANH) X(SOFTPLUS) X(SILU) X(GELU) X(GELU_TANH) X(HARD_SIGMOID) X(HARD_SILU) X(MISH)
+        CYNF_ACT_LOOPS(X)
 #undef X
     default: cynf_activate_rows_any(e, y, rows, rs, n);
     }

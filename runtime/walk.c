@@ -61,9 +61,14 @@ static uint16_t float_bfloat(float f)
     return (uint16_t)(f != f ? (u >> 16 | 0x40) : (u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* Bit t: an input or output has type t. A generated model says which ones it has: all conversions together are larger than many a model's layers. */
+#ifndef CYNF_EDGE_TYPES
+#define CYNF_EDGE_TYPES ~0u
+#endif
+
 /* Elements may be unaligned: the caller's buffer can lie anywhere. */
-#define READ(type, expression) \
-    for (size_t i = 0; i < n; i++) { \
+#define READ(dtype, type, expression) \
+    if (CYNF_EDGE_TYPES >> (dtype) & 1) for (size_t i = 0; i < n; i++) { \
         type e; \
         memcpy(&e, (const char *)from + i * sizeof e, sizeof e); \
         to[i] = (float)(expression); \
@@ -74,47 +79,47 @@ static void to_float(cynf_dtype t, const void *from, float *to, size_t n)
 {
     switch (t) {
     case CYNF_F32: memcpy(to, from, n * sizeof *to); break;
-    case CYNF_F64: READ(double, e);
-    case CYNF_F16: READ(uint16_t, half_float(e));
-    case CYNF_BF16: READ(uint16_t, bits_float((uint32_t)e << 16));
-    case CYNF_I8: READ(int8_t, e);
-    case CYNF_U8: READ(uint8_t, e);
-    case CYNF_I16: READ(int16_t, e);
-    case CYNF_U16: READ(uint16_t, e);
-    case CYNF_I32: READ(int32_t, e);
-    case CYNF_U32: READ(uint32_t, e);
-    case CYNF_I64: READ(int64_t, e);
-    case CYNF_U64: READ(uint64_t, e);
-    case CYNF_BOOL: READ(uint8_t, e != 0);
+    case CYNF_F64: READ(CYNF_F64, double, e);
+    case CYNF_F16: READ(CYNF_F16, uint16_t, half_float(e));
+    case CYNF_BF16: READ(CYNF_BF16, uint16_t, bits_float((uint32_t)e << 16));
+    case CYNF_I8: READ(CYNF_I8, int8_t, e);
+    case CYNF_U8: READ(CYNF_U8, uint8_t, e);
+    case CYNF_I16: READ(CYNF_I16, int16_t, e);
+    case CYNF_U16: READ(CYNF_U16, uint16_t, e);
+    case CYNF_I32: READ(CYNF_I32, int32_t, e);
+    case CYNF_U32: READ(CYNF_U32, uint32_t, e);
+    case CYNF_I64: READ(CYNF_I64, int64_t, e);
+    case CYNF_U64: READ(CYNF_U64, uint64_t, e);
+    case CYNF_BOOL: READ(CYNF_BOOL, uint8_t, e != 0);
     }
 }
 
-#define WRITE(type, expression) \
-    for (size_t i = 0; i < n; i++) { \
+#define WRITE(dtype, type, expression) \
+    if (CYNF_EDGE_TYPES >> (dtype) & 1) for (size_t i = 0; i < n; i++) { \
         const float f = from[i]; \
         const type e = expression; \
         memcpy((char *)to + i * sizeof e, &e, sizeof e); \
     } \
     break
 /* A value out of range becomes the nearest one, NaN becomes 0: a plain cast would be undefined. over is the first float beyond max. */
-#define INTEGER(type, min, over, max) WRITE(type, f >= over ? max : f >= (float)min ? (type)f : f < (float)min ? min : 0)
+#define INTEGER(dtype, type, min, over, max) WRITE(dtype, type, f >= over ? max : f >= (float)min ? (type)f : f < (float)min ? min : 0)
 
 static void from_float(cynf_dtype t, const float *from, void *to, size_t n)
 {
     switch (t) {
     case CYNF_F32: memcpy(to, from, n * sizeof *from); break;
-    case CYNF_F64: WRITE(double, f);
-    case CYNF_F16: WRITE(uint16_t, float_half(f));
-    case CYNF_BF16: WRITE(uint16_t, float_bfloat(f));
-    case CYNF_I8: INTEGER(int8_t, INT8_MIN, 0x1p7f, INT8_MAX);
-    case CYNF_U8: INTEGER(uint8_t, 0, 0x1p8f, UINT8_MAX);
-    case CYNF_I16: INTEGER(int16_t, INT16_MIN, 0x1p15f, INT16_MAX);
-    case CYNF_U16: INTEGER(uint16_t, 0, 0x1p16f, UINT16_MAX);
-    case CYNF_I32: INTEGER(int32_t, INT32_MIN, 0x1p31f, INT32_MAX);
-    case CYNF_U32: INTEGER(uint32_t, 0, 0x1p32f, UINT32_MAX);
-    case CYNF_I64: INTEGER(int64_t, INT64_MIN, 0x1p63f, INT64_MAX);
-    case CYNF_U64: INTEGER(uint64_t, 0, 0x1p64f, UINT64_MAX);
-    case CYNF_BOOL: WRITE(uint8_t, f != 0);
+    case CYNF_F64: WRITE(CYNF_F64, double, f);
+    case CYNF_F16: WRITE(CYNF_F16, uint16_t, float_half(f));
+    case CYNF_BF16: WRITE(CYNF_BF16, uint16_t, float_bfloat(f));
+    case CYNF_I8: INTEGER(CYNF_I8, int8_t, INT8_MIN, 0x1p7f, INT8_MAX);
+    case CYNF_U8: INTEGER(CYNF_U8, uint8_t, 0, 0x1p8f, UINT8_MAX);
+    case CYNF_I16: INTEGER(CYNF_I16, int16_t, INT16_MIN, 0x1p15f, INT16_MAX);
+    case CYNF_U16: INTEGER(CYNF_U16, uint16_t, 0, 0x1p16f, UINT16_MAX);
+    case CYNF_I32: INTEGER(CYNF_I32, int32_t, INT32_MIN, 0x1p31f, INT32_MAX);
+    case CYNF_U32: INTEGER(CYNF_U32, uint32_t, 0, 0x1p32f, UINT32_MAX);
+    case CYNF_I64: INTEGER(CYNF_I64, int64_t, INT64_MIN, 0x1p63f, INT64_MAX);
+    case CYNF_U64: INTEGER(CYNF_U64, uint64_t, 0, 0x1p64f, UINT64_MAX);
+    case CYNF_BOOL: WRITE(CYNF_BOOL, uint8_t, f != 0);
     }
 }
 

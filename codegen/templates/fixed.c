@@ -16,6 +16,7 @@
 #include "@ID@.h"
 #include "@ID@_layers.h"
 #include "arch/has_isa.h"
+#define CYNF_EDGE_TYPES (@EDGE_TYPES@)
 #include "runtime/instance.c"
 #include "runtime/pool.c"
 #include "runtime/walk.c"

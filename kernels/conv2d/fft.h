@@ -88,8 +88,10 @@ static CYNF_INLINE void conv2d_fft(const cynf_conv2d *g, cynf_tile t, int stage,
             for (int i = 0; i < w.rows; i += 2)
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
                     conv2d_fft_backward(&l, n, w.m + (ptrdiff_t)i * l.slabs * l.nr + c, w.scratch);
-                    for (int part = 0; part < 2; part++)
-                        conv2d_tiled_store(g, &l, w.first + i + part, p * l.nr + c, bias, w.scratch + part * VL, cynf_fft_row(n, VL), 2 * VL, a);
+                    for (int part = 0; part < 2; part++) {
+                        const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, &l, w.first + i + part, p * l.nr + c, a);
+                        conv2d_tiled_store(g, &patch, bias + p * l.nr + c, w.scratch + part * VL, cynf_fft_row(n, VL), 2 * VL);
+                    }
                 }
         }
     }

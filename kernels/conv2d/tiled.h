@@ -92,17 +92,28 @@ static CYNF_INLINE cynf_view conv2d_tiled_view(const cynf_conv2d *g, const cynf_
     return (cynf_view){.ns = v->ns, .rs = v->rs * g->dh, .ps = v->ps * g->dw, .bs = v->bs, .b = v->b};
 }
 
-/** The last step of tile i, output channels c ... c + VL: bias, residual, activation and store of the pixels that the image has; see cynf_patch_store. */
-static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const float *bias, const float *patch, ptrdiff_t rs, ptrdiff_t ps,
-    const cynf_args *a)
+/** Where tile i, output channels c ... c + VL, goes: h x w pixels of n channels of the image, at y, with their residual at r. */
+typedef struct conv2d_tiled_patch {
+    int h, w, n;
+    cynf_view yv, rv;
+    float *y;
+    const float *r;
+} conv2d_tiled_patch;
+
+static CYNF_INLINE conv2d_tiled_patch conv2d_tiled_patch_of(const cynf_conv2d *g, const cynf_tiling *l, int i, int c, const cynf_args *a)
 {
     const int q = i % l->rows, oy = q / l->tx * l->sy, ox = q % l->tx * l->sx;
     const conv2d_phase p = conv2d_tiled_phase(g, i / l->rows);
     const int h = CYNF_CEIL_DIV(g->oh - p.y, g->dh) - oy, w = CYNF_CEIL_DIV(g->ow - p.x, g->dw) - ox, y = p.y + oy * g->dh, x = p.x + ox * g->dw;
-    const cynf_view yv = conv2d_tiled_view(g, &g->y), rv = conv2d_tiled_view(g, &g->r);
-    if (q < l->tiles)
-        cynf_patch_store(patch, rs, ps, bias + c, h < l->sy ? h : l->sy, w < l->sx ? w : l->sx, g->oc - c < VL ? g->oc - c : VL, &g->e,
-            g->e.residual ? a->x[1] + cynf_pixel(&g->r, p.n, y, x, c) : NULL, &rv, a->y + cynf_pixel(&g->y, p.n, y, x, c), &yv);
+    return (conv2d_tiled_patch){q >= l->tiles ? 0 : h < l->sy ? h : l->sy, w < l->sx ? w : l->sx, g->oc - c < VL ? g->oc - c : VL, conv2d_tiled_view(g, &g->y),
+        conv2d_tiled_view(g, &g->r), a->y + cynf_pixel(&g->y, p.n, y, x, c), g->e.residual ? a->x[1] + cynf_pixel(&g->r, p.n, y, x, c) : NULL};
+}
+
+/** The last step of a tile: bias, residual, activation and store of the pixels that the image has; see cynf_patch_store. */
+static CYNF_INLINE void conv2d_tiled_store(const cynf_conv2d *g, const conv2d_tiled_patch *p, const float *bias, const float *patch, ptrdiff_t rs, ptrdiff_t ps)
+{
+    if (p->h > 0)
+        cynf_patch_store(patch, rs, ps, bias, p->h, p->w, p->n, &g->e, p->r, &p->rv, p->y, &p->yv);
 }
 
 #endif

@@ -54,7 +54,8 @@ static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
 static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
 {
     const double rows = (double)l->images * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
-    const double products = 2 * rows * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8); /* one vector a row: a load for every product */
+    const double calls = (double)CYNF_CEIL_DIV(l->images * l->rows, t.mr) * l->slabs * l->panels; /* of the micro-kernel */
+    const double products = 2 * rows * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8) /* one vector a row: a load for every product */ + 3e-9 * calls;
     const double u = (double)conv2d_tiling_packed(g, l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
     const double vectors = rows * (forward * CYNF_CEIL_DIV(g->ic, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
     const double v_bytes = 4.0 * (double)l->v_block, m_bytes = (double)l->m_bytes;

@@ -43,9 +43,15 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
             conv2d_tiled_multiply(g, &l, t.mr, t.nv, &w, u + (ptrdiff_t)p * l.slabs * g->ic * l.nr);
             for (int i = 0; i < w.rows; i++)
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
-                    float out[CYNF_WINOGRAD_OUTPUTS * VL];
-                    winograd_inverse_tile(f, w.m + (ptrdiff_t)i * l.slabs * l.nr + c, l.nr, out);
-                    conv2d_tiled_store(g, &l, w.first + i, p * l.nr + c, bias, out, f.m * VL, VL, a);
+                    const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, &l, w.first + i, p * l.nr + c, a);
+                    const float *const m = w.m + (ptrdiff_t)i * l.slabs * l.nr + c, *const b = bias + p * l.nr + c;
+                    if (patch.h == (f.dims == 2 ? f.m : 1) && patch.w == f.m && patch.n == VL) {
+                        winograd_inverse_store(f, m, l.nr, b, &g->e, patch.r, patch.rv.rs, patch.rv.ps, patch.y, patch.yv.rs, patch.yv.ps);
+                    } else {
+                        float out[CYNF_WINOGRAD_OUTPUTS * VL];
+                        winograd_inverse_tile(f, m, l.nr, out);
+                        conv2d_tiled_store(g, &patch, b, out, f.m * VL, VL);
+                    }
                 }
         }
     }

@@ -104,12 +104,6 @@ static CYNF_INLINE void cynf_tile_fma(const int mr, const int nv, uint32_t rows,
         cynf_tile_fma_masked(mr, nv, rows, k, a, off, b, b_rs, acc);
 }
 
-/** Whether the activation is done by cynf_tile_finish, in the registers; the others take cynf_activate_rows after the store. */
-static CYNF_INLINE bool cynf_act_in_tile(const cynf_epilogue *e)
-{
-    return e->act == CYNF_ACT_LINEAR || e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_CLIP;
-}
-
 /**
  * Epilogue and store: adds the residual, if there is one, applies the activation if cynf_act_in_tile, and stores the first n <= nv*VL columns of
  * the rows in rows. Vector v of row m is stored at y + y_off[m] + y_ch[v] and its residual lies at r + r_off[m] + r_ch[v].

@@ -105,11 +105,10 @@ static CYNF_INLINE void winograd_forward_tile(const cynf_winograd f, const float
     }
 }
 
-/** out = A^T M A, m x m vectors, or, in one dimension, A^T M, 1 x m; coefficient i of M is c[i * cs]. */
-static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float *c, ptrdiff_t cs, float *out)
+/** w = A^T M, m x (m + r - 1) vectors, or in one dimension M; coefficient i of M is c[i * cs]. */
+static CYNF_INLINE void winograd_inverse_columns(const cynf_winograd f, const float *c, ptrdiff_t cs, vf *w)
 {
-    const int e = f.m + f.r - 1, column = f.dims == 2 ? e : 1, rows = f.dims == 2 ? f.m : 1;
-    vf w[CYNF_WINOGRAD_MAX];
+    const int e = f.m + f.r - 1, column = f.dims == 2 ? e : 1;
 #pragma GCC unroll 10
     for (int z = 0; z < e; z++) {
         vf d[8];
@@ -121,6 +120,14 @@ static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float
         else
             w[z] = d[0];
     }
+}
+
+/** out = A^T M A, m x m vectors, or, in one dimension, A^T M, 1 x m. */
+static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float *c, ptrdiff_t cs, float *out)
+{
+    const int e = f.m + f.r - 1, rows = f.dims == 2 ? f.m : 1;
+    vf w[CYNF_WINOGRAD_MAX];
+    winograd_inverse_columns(f, c, cs, w);
 #pragma GCC unroll 6
     for (int y = 0; y < rows; y++) {
         vf o[8];
@@ -128,6 +135,34 @@ static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float
 #pragma GCC unroll 8
         for (int z = 0; z < f.m; z++)
             vf_store(out + (y * f.m + z) * VL, o[z]);
+    }
+}
+
+/** The same with bias, residual, activation and store on top, pixel (i, j) at y + i*rs + j*ps and its residual at r + i*r_rs + j*r_ps: for tiles that lie in the image. */
+static CYNF_INLINE void winograd_inverse_store(const cynf_winograd f, const float *c, ptrdiff_t cs, const float *bias, const cynf_epilogue *ep, const float *r, ptrdiff_t r_rs,
+    ptrdiff_t r_ps, float *y, ptrdiff_t rs, ptrdiff_t ps)
+{
+    const int e = f.m + f.r - 1, rows = f.dims == 2 ? f.m : 1;
+    const vf b = vf_load(bias);
+    vf w[CYNF_WINOGRAD_MAX];
+    winograd_inverse_columns(f, c, cs, w);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        vf o[8];
+        winograd_at(f.m, e, w + i * e, 1, o, 1);
+#pragma GCC unroll 8
+        for (int j = 0; j < f.m; j++) {
+            vf v = vf_add(o[j], b);
+            if (ep->residual)
+                v = vf_add(v, vf_load(r + i * r_rs + j * r_ps));
+            if (ep->act == CYNF_ACT_RELU)
+                v = vf_max(vf_zero(), v);
+            else if (ep->act == CYNF_ACT_CLIP)
+                v = vf_clip(v, ep->a, ep->b);
+            vf_store(y + i * rs + j * ps, v);
+        }
+        if (!cynf_act_in_tile(ep))
+            cynf_activate_rows(ep, y + i * rs, f.m, ps, VL);
     }
 }
 
