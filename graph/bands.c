@@ -19,7 +19,8 @@ typedef struct chain {
 /* The node that reads what j, and the depthwise node that is fused with it, read. */
 static const cynf_node *reader(const cynf_builder *b, int32_t j)
 {
-    return &b->g->node[b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? b->pair[j] : j];
+    const cynf_node *dw = cynf_fused_into(b, j);
+    return dw ? dw : &b->g->node[j];
 }
 
 static bool can_join(const cynf_builder *b, int32_t j)

@@ -43,6 +43,12 @@ typedef struct cynf_builder {
 /** Distance along its axis between the elements of an operand of a concatenation. */
 static inline int32_t cynf_concat_step(const cynf_node *n) { return n->step[n->axis] ? n->step[n->axis] : 1; }
 
+/** The depthwise node that pointwise node j computes too, or NULL. */
+static inline const cynf_node *cynf_fused_into(const cynf_builder *b, int32_t j)
+{
+    return b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL;
+}
+
 /** Records the first failure and returns its status. */
 cynf_status cynf_build_fail(cynf_builder *b, cynf_status s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** Decides for each pair whether it is fused; needs the layouts. */

@@ -268,12 +268,9 @@ static cynf_sepconv2d sepconv2d_geometry(const cynf_builder *b, const cynf_node 
     return g;
 }
 
-/* The depthwise node that pointwise node j computes too, or NULL. */
-static const cynf_node *fused_into(const cynf_builder *b, int j) { return b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL; }
-
 static cynf_problem conv_problem(const cynf_builder *b, int j)
 {
-    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j);
+    const cynf_node *n = &b->g->node[j], *dw = cynf_fused_into(b, j);
     cynf_problem p = {.op = dw ? CYNF_OP_SEPCONV2D : n->op == CYNF_N_CONV2D ? CYNF_OP_CONV2D : CYNF_OP_DWCONV2D};
     if (dw)
         p.u.sepconv2d = sepconv2d_geometry(b, dw, n);
@@ -287,7 +284,7 @@ static cynf_problem conv_problem(const cynf_builder *b, int j)
 /* Operands of the call for node j; returns their number. */
 static int conv_operands(cynf_builder *b, int j, cynf_ref in[CYNF_MAX_INPUTS], cynf_weights *raw)
 {
-    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j);
+    const cynf_node *n = &b->g->node[j], *dw = cynf_fused_into(b, j);
     *raw = (cynf_weights){0};
     raw_weights(b, dw ? dw : n, &raw->w, &raw->bias);
     if (dw)
@@ -726,7 +723,7 @@ static cynf_problem problem_of(const cynf_builder *b, int j) { return b->g->node
 
 void cynf_build_rows(cynf_builder *b, int j, cynf_band band)
 {
-    const cynf_node *n = &b->g->node[j], *dw = fused_into(b, j), *reads = dw ? dw : n;
+    const cynf_node *n = &b->g->node[j], *dw = cynf_fused_into(b, j), *reads = dw ? dw : n;
     const cynf_tensor_id x = reads->in[0], y = n->out;
     cynf_ref in[CYNF_MAX_INPUTS], out = ref(b, y);
     cynf_weights raw = {0};

@@ -100,7 +100,7 @@ typedef struct cynf_compile_options {
     int32_t lanes;           /**< 0: cynf_run_batch computes a sample on each thread, each in memory of its own; 1: one after the other, in the least memory */
     const char *plan;        /**< JSON plan (path); NULL: the cost model decides */
     const char *kernels;     /**< parts of kernel names, comma-separated: a candidate that matches wins where it applies; NULL: the environment's CYNF_KERNEL */
-    int64_t max_arena_bytes; /**< CYNF_ENOMEM above it; 0: no limit */
+    int64_t max_arena_bytes; /**< a model that needs more is computed in bands of rows where it can be, or gives CYNF_ENOMEM; 0: no limit */
     void *reserved[4];       /**< 0 */
 } cynf_compile_options;
 
@@ -150,7 +150,7 @@ typedef struct cynf_tuning {
     int32_t threads;           /**< 0: 1 */
     double time_limit_seconds; /**< 0: none */
     double max_error;          /**< relative to a layer's largest output; 0: 1e-5 */
-    int64_t max_arena_bytes;   /**< 0: no limit */
+    int64_t max_arena_bytes;   /**< as cynf_compile_options.max_arena_bytes */
     void (*progress)(void *ctx, double fraction, const char *what); /**< NULL: silent */
     void *progress_ctx;
     void *reserved[4];         /**< 0 */
