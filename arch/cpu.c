@@ -105,10 +105,10 @@ const cynf_machine *cynf_machine_default(void)
     static cynf_machine m;
     static unsigned of;
     if (!m.cores || of != target) {
-        /* A 3 GHz core: FLOP/cycle 4, 16, 32, 64 and 16, bytes/cycle of a server core and, with NEON, of two loads or stores. Only ratios matter to the choice. */
-        static const double gflops[CYNF_ISA_COUNT] = {6, 24, 96, 192, 48}, gbps[2][4] = {{250, 120, 50, 15}, {96, 48, 24, 10}};
+        /* A 3 GHz core: FLOP/cycle 4, 16, 32, 64 and 16, bytes/cycle of a server core. Only ratios matter to the choice. */
+        static const double gflops[CYNF_ISA_COUNT] = {6, 24, 96, 192, 48}, gbps[4] = {250, 120, 50, 15};
         memcpy(m.gflops, gflops, sizeof gflops);
-        memcpy(m.gbps, gbps[cynf_cpu_best() == CYNF_ISA_NEON], sizeof m.gbps);
+        memcpy(m.gbps, gbps, sizeof gbps);
         m.cache_bytes[0] = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
         m.cache_bytes[1] = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
         m.cache_bytes[2] = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 2 << 20);
