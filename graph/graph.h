@@ -205,8 +205,8 @@ void cynf_g_custom(cynf_graph *g, int32_t call, const cynf_tensor_id *x, int32_t
 
 /* ---- passes -------------------------------------------------------------------------------------------------------------- */
 
-/** Plan-independent passes: constant folding, scale/shift (BN, Normalization, Rescaling) into conv, depthwise, dense; activations and
- * residuals into epilogues; zero padding into convs; no-op and dead code removal. Idempotent. */
+/** Plan-independent passes: constant folding, common nodes once, scale/shift (BN, Normalization, Rescaling) into conv, depthwise, dense; activations and
+ * residuals into epilogues; zero padding into convs; 1x1 convolutions and dense layers of one tensor merged; no-op and dead code removal. Idempotent. */
 cynf_status cynf_graph_optimise(cynf_graph *g);
 /**
  * *g, lowered for sequences along axis 1 of the first input (and of every other that has as many there), becomes a model of `steps` steps a run that gives the same
