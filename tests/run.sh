@@ -59,6 +59,18 @@ goldens() # MASK FOLDER...
     CYNF_CPU_MASK=$mask "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$@"
 }
 
+# The golden of chains, generated, by one and by five rows.
+banded_chains()
+{
+    local rows status=0
+    mkdir -p "$out/chains"
+    cp tests/golden/data/chains.h5 "$out/chains"
+    for rows in 1 5; do
+        CYNF_BANDS=$rows CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -s tests/golden/supported.txt "$out/chains" || status=1
+    done
+    return $status
+}
+
 # The bits of exact models on every instruction set with fused multiply-adds, and of scalar code, for 1 and 8 threads: all against the first. BITS FOLDER...
 exact_goldens()
 {
@@ -100,6 +112,7 @@ for isa in $isas; do
     step "goldens of this repository, $isa" goldens "$isa" tests/golden/data
 done
 step 'goldens of this repository, in bands of rows' env CYNF_BANDS=2 "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt tests/golden/data
+step 'chains in bands of rows, generated: the same bits' banded_chains
 step 'goldens of this repository, by SLEEF' "$out/gcc/tests/golden/run-goldens" -f sleef -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, exact: the same bits' exact_goldens "$out/bits" tests/golden/data
 step 'goldens of this repository, exact, generated: every fifth' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 5 -x "$out/bits" \

@@ -43,6 +43,25 @@ def excitation():
     return keras.Model(i, outputs + [x])
 
 
+def chains():
+    """Layers that only the next one reads, with windows, strides and paddings of all kinds between them: what is computed in bands of rows."""
+    i = L.Input((23, 13, 3))
+    x = L.Conv2D(20, 3, padding='same', activation='silu')(i)
+    x = L.MaxPooling2D(3, strides=2, padding='same')(x)
+    y = L.Conv2D(8, 1)(x)
+    x = L.Conv2D(32, 1, activation='relu6')(y)
+    x = L.DepthwiseConv2D(3, padding='same', activation='relu6')(x)
+    x = L.Add()([y, L.Conv2D(8, 1)(x)])
+    x = L.UpSampling2D(2)(x)
+    x = L.Conv2D(12, 5, padding='same', activation='relu')(x)
+    x = L.AveragePooling2D(2)(x)
+    z = L.ZeroPadding2D(((0, 1), (0, 1)))(i)
+    z = L.Conv2D(16, 3, strides=2, activation='gelu')(z)
+    z = L.DepthwiseConv2D(5, strides=2, padding='same')(z)
+    z = L.Conv2D(10, 3, dilation_rate=2, padding='same')(z)
+    return keras.Model(i, [x, z])
+
+
 def slices():
     i = L.Input((8, 10, 6))
     x = L.Conv2D(12, 3, padding='same')(i)
@@ -320,6 +339,7 @@ CASES = {
     'axis_orders': lambda: sequential((4, 3, 4), L.LayerNormalization(axis=[-1, 1]), L.EinsumDense('abcd,cde->aebd', (5, 4, 4), bias_axes='be'),
                                       L.EinsumDense('ab...,bc->ac...', (6, 4, 4), bias_axes='c'), L.RMSNormalization(axis=[1, 2, 3])),
     'excitation': excitation,
+    'chains': chains,
     'slices': slices,
     'residual': residual,
     'inception': inception,

@@ -23,7 +23,8 @@ static bool generate(const cynf_graph *g, cynf_gen_mode mode, int threads, const
     char out[512];
     cynf_program *p = NULL;
     snprintf(out, sizeof out, "%s/net", folder);
-    const bool ok = !cynf_program_build(&p, g, &(cynf_build_options){.threads = threads, .force = getenv("CYNF_KERNEL")}, why, cap) &&
+    const char *rows = getenv("CYNF_BANDS");
+    const bool ok = !cynf_program_build(&p, g, &(cynf_build_options){.threads = threads, .force = getenv("CYNF_KERNEL"), .band_rows = rows ? atoi(rows) : 0}, why, cap) &&
         !cynf_generate(p, &(cynf_gen_options){.out = out, .command = "run-goldens", .mode = mode}, why, cap);
     cynf_program_free(&p);
     return ok;
