@@ -94,8 +94,10 @@ static cynf_tensor_id attend(cynf_lower *c, cynf_tensor_id (*scores)(cynf_lower 
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "inputs of %d dimensions; at least 2, or 3 with masks, are supported", given_q.rank);
     c->g->batch_mixed |= given_q.rank == 2; /* samples attend to each other */
     const cynf_tensor_id q = flat_batch(c, c->in[0], &given_q), v = flat_batch(c, c->in[1], &given_q), k = n == 3 ? flat_batch(c, c->in[2], &given_q) : v;
+    if (c->g->status)
+        return CYNF_NO_TENSOR;
     const bool causal = cJSON_IsTrue(cynf_call_arg(c, -1, "use_causal_mask")) || cynf_cfg_bool(c, "causal", false);
-    const cynf_tensor_id near = c->g->status ? CYNF_NO_TENSOR : reach(c, cynf_shape_of(c, q).d[1], cynf_shape_of(c, k).d[1], causal, 0);
+    const cynf_tensor_id near = reach(c, cynf_shape_of(c, q).d[1], cynf_shape_of(c, k).d[1], causal, 0);
     const cynf_tensor_id p = masked_softmax(c, scores(c, q, k), both(c, v_mask < 0 ? v_mask : cynf_expand(c, v_mask, 1), near));
     cynf_shape shown = given_q, out = given_q;
     shown.d[shown.rank - 1] = given_v.d[given_v.rank - 2];
