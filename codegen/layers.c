@@ -89,21 +89,13 @@ static void add_function(cynf_gen *g, cynf_text *t, int32_t i)
 /* Bit a: the call of step s has activation a. */
 static uint64_t activations(const cynf_step *s)
 {
-    const cynf_epilogue *e = NULL, *second = NULL;
-    switch (s->problem.op) {
-    case CYNF_OP_CONV2D: e = &s->problem.u.conv2d.e; break;
-    case CYNF_OP_DWCONV2D: e = &s->problem.u.dwconv2d.e; break;
-    case CYNF_OP_SEPCONV2D: e = &s->problem.u.sepconv2d.dw.e, second = &s->problem.u.sepconv2d.pw.e; break;
-    case CYNF_OP_FC: e = &s->problem.u.fc.e; break;
-    case CYNF_OP_GEMM: e = &s->problem.u.gemm.e; break;
-    case CYNF_OP_POOL: e = &s->problem.u.pool.e; break;
-    case CYNF_OP_ELTWISE: e = &s->problem.u.eltwise.e; break;
-    case CYNF_OP_REDUCE: e = &s->problem.u.reduce.e; break;
-    case CYNF_OP_RESAMPLE: e = &s->problem.u.resample.e; break;
-    case CYNF_OP_RNN: e = &s->problem.u.rnn.e, second = &s->problem.u.rnn.re; break;
-    default: break;
+    uint64_t set = 0;
+    for (const cynf_field *f = cynf_geometry_fields(s->problem.op); f->name; f++) {
+        const char *last = strrchr(f->name, '.');
+        if (last && !strcmp(last, ".act"))
+            set |= UINT64_C(1) << *(const int32_t *)((const char *)&s->problem.u + f->offset);
     }
-    return (e ? UINT64_C(1) << e->act : 0) | (second ? UINT64_C(1) << second->act : 0);
+    return set;
 }
 
 static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *step, int32_t n)

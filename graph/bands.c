@@ -100,7 +100,7 @@ static bool chain_of(const cynf_builder *b, int32_t j, chain *c)
         member[n++] = k;
         const cynf_tensor_id x = reader(b, k)->in[0];
         k = g->t[x].producer;
-        if (k < 0 || b->bands[k] >= 0 || b->uses[x] != 1 || !can_join(b, k) || !can_join(b, member[n - 1]))
+        if (k < 0 || b->bands[k] >= 0 || b->uses[x] != 1 || !can_join(b, k))
             break;
     }
     for (c->n = 0; c->n < n; c->n++)
@@ -122,14 +122,13 @@ void cynf_build_bands(cynf_builder *b)
         chain c;
         if (!chain_of(b, j, &c))
             continue;
-        const bool fits = walk(b, &c, false);
-        for (int k = 0; k < c.n; k++) {
-            if (fits)
-                b->band_end[c.node[k]] = j;
-            else
+        if (!walk(b, &c, false)) {
+            for (int k = 0; k < c.n; k++)
                 b->window[g->node[c.node[k]].out] = 0;
+            continue;
         }
-        b->window[g->node[j].out] = 0;
+        for (int k = 0; k < c.n; k++)
+            b->band_end[c.node[k]] = j;
     }
 }
 

@@ -425,6 +425,10 @@ static cynf_status build(cynf_program **out, const cynf_graph *g, const cynf_bui
         if (!b.status)
             cynf_build_memory(&b);
     }
+    if (p) {
+        p->bands = b.bands;
+        b.bands = NULL;
+    }
     builder_free(&b);
     if (b.status)
         cynf_program_free(&p);
@@ -442,7 +446,11 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
         return s;
     cynf_build_options less = *o;
     less.band_rows = SCARCE_ROWS;
-    return build(out, g, &less, NULL, 0) ? s : CYNF_OK; /* the first message names what is needed without bands */
+    if (build(out, g, &less, NULL, 0))
+        return s; /* the message names what is needed without bands */
+    if (text && cap)
+        text[0] = 0;
+    return CYNF_OK;
 }
 
 cynf_op cynf_node_operation(cynf_node_op op)
@@ -521,6 +529,7 @@ void cynf_program_free(cynf_program **pp)
     free(p->step);
     free(p->consts);
     free(p->place);
+    free(p->bands);
     free(p);
     *pp = NULL;
 }

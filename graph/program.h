@@ -82,6 +82,7 @@ typedef struct cynf_program {
     int64_t state_offset, state_bytes; /**< in the arena: the states one after the other, which nothing else may touch between runs; zeros at first */
     int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step, and the states */
     int32_t threads;
+    int16_t *bands;           /**< per node: as cynf_decisions.bands, the chains that are computed in bands; owned */
 } cynf_program;
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);

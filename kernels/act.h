@@ -17,6 +17,12 @@ static CYNF_INLINE bool cynf_act_in_tile(const cynf_epilogue *e)
     return e->act == CYNF_ACT_LINEAR || e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_CLIP;
 }
 
+/** Such an activation; the others leave x as it is. */
+static CYNF_INLINE vf cynf_activate_in_tile(vf x, const cynf_epilogue *e)
+{
+    return e->act == CYNF_ACT_RELU ? vf_max(vf_zero(), x) : e->act == CYNF_ACT_CLIP ? vf_clip(x, e->a, e->b) : x;
+}
+
 /** All of cynf_act, formulas at CYNF_ACT_LIST. Operands of max and min are in the order that lets NaN through. */
 static CYNF_INLINE vf cynf_activate_any(vf x, const cynf_epilogue *e)
 {

@@ -41,14 +41,14 @@ static CYNF_INLINE vf vf_exp_reduced(vf x, vf *n)
 }
 
 /**
- * exp(s x) = 2^n exp(s r), s = 1 or -1, |r| <= ln 2 / 2, |x| < 2^8; returns r and *power = 2^(n + shift), which must be a normal number. The sum x log2(e) + 1.5 2^23
- * has n in its lowest bits.
+ * exp(s x) = 2^n exp(s x - n ln 2), s = 1 or -1, |x| < 2^8; returns n = round(s x / ln 2), which the sum of s x / ln 2 and 1.5 2^23 has in its lowest bits, and
+ * *power = 2^(n + shift), which must be a normal number.
  */
-static CYNF_INLINE vf vf_exp_rest(vf x, const float s, const float shift, vf *power)
+static CYNF_INLINE vf vf_exp_whole(vf x, const float s, const float shift, vf *power)
 {
-    const vf magic = vf_set1(0x1.8p23f + 127 + shift), m = vf_fma(x, vf_set1(s * 0x1.715476p+0f), magic), n = vf_sub(m, magic);
+    const vf magic = vf_set1(0x1.8p23f + 127 + shift), m = vf_fma(x, vf_set1(s * 0x1.715476p+0f), magic);
     *power = vf_cast(vi_shl(vi_cast(m), 23));
-    return s > 0 ? vf_fnma(n, vf_set1(CYNF_LN2_LO), vf_fnma(n, vf_set1(CYNF_LN2_HI), x)) : vf_fma(n, vf_set1(CYNF_LN2_LO), vf_fma(n, vf_set1(CYNF_LN2_HI), x));
+    return vf_sub(m, magic);
 }
 
 #ifndef vf_scale /* an instruction of AVX-512 */
@@ -138,18 +138,18 @@ static CYNF_INLINE vf vf_with_sign(vf a, vf s)
 static CYNF_INLINE vf vf_sigmoid(vf x)
 {
     vf power;
-    const vf unit = vf_set1(0x1p-32f), r = vf_exp_rest(vf_min(vf_set1(60), vf_max(vf_set1(-105), x)), -1, -32, &power);
+    const vf unit = vf_set1(0x1p-32f), t = vf_min(vf_set1(60), vf_max(vf_set1(-105), x)), n = vf_exp_whole(t, -1, -32, &power);
+    const vf r = vf_fma(n, vf_set1(CYNF_LN2_LO), vf_fma(n, vf_set1(CYNF_LN2_HI), t));
     return vf_div(unit, vf_fma(vf_fma(vf_fma(vf_exp_tail(r, -1), r, vf_set1(-1)), r, vf_set1(1)), power, unit));
 }
 
 /**
  * a exp(-x) = 2^n p, for what networks spend most of their activations on: one coefficient shorter than elsewhere, 1.5 ulp; where there is FMA one multiplication less,
- * and another 3 ulp at |x| = 85. Returns p and *power = 2^(n + shift), which must be a normal number.
+ * and another 3 ulp at |x| = 85. Returns p; *power and shift as in vf_exp_whole().
  */
 static CYNF_INLINE vf vf_exp_minus(vf x, const float a, const float shift, vf *power)
 {
-    const vf magic = vf_set1(0x1.8p23f + 127 + shift), m = vf_fma(x, vf_set1(-0x1.715476p+0f), magic), n = vf_sub(m, magic);
-    *power = vf_cast(vi_shl(vi_cast(m), 23));
+    const vf n = vf_exp_whole(x, -1, shift, power);
 #if VFMA
     const vf r = vf_fma(n, vf_set1(0x1.62e43p-1f), x);
 #else
@@ -170,7 +170,7 @@ static CYNF_INLINE vf vf_gated(vf a, vf x)
     return vf_div(a, vf_fma(p, power, vf_set1(1)));
 }
 
-/** x Phi(x) = max(x, 0) - |x| Phi(-|x|), Phi(-t) = exp(-R(t)) / 2, R a polynomial for |x| Phi(-|x|) to within 2.5e-8; 0 below -10.5, where it is no more than 1e-23. */
+/** x Phi(x) = max(x, 0) - |x| Phi(-|x|), Phi(-t) = exp(-R(t)) / 2, R a polynomial for |x| Phi(-|x|) to within 2.5e-8; -1e-29 below -10.5. */
 static CYNF_INLINE vf vf_gelu(vf x)
 {
     const vf half = vf_set1(0.5f), t = vf_abs(x), c = vf_min(vf_set1(10.5f), t);
@@ -190,7 +190,8 @@ static CYNF_INLINE vf vf_tanh(vf x)
 {
     const vf t = vf_min(vf_set1(9.25f), vf_max(vf_set1(-9.25f), x));
     vf power;
-    const vf r = vf_exp_rest(vf_add(t, t), 1, 0, &power);
+    const vf u = vf_add(t, t), n = vf_exp_whole(u, 1, 0, &power);
+    const vf r = vf_fnma(n, vf_set1(CYNF_LN2_LO), vf_fnma(n, vf_set1(CYNF_LN2_HI), u));
     const vf m = vf_fma(vf_fma(vf_mul(r, r), vf_exp_tail(r, 1), r), power, vf_sub(power, vf_set1(1)));
     return vf_div(m, vf_add(m, vf_set1(2)));
 }

@@ -113,15 +113,18 @@ static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
     return k && k->algo->op == p->op && cynf_kernel_supports(k, &p->u) ? k : winner_of(entry_of(c->s, p));
 }
 
-static cynf_status build(search *s, variant *v)
+/* max_memory 0: any; then no chain is computed in bands but by v's bands, and calls are those of whole nodes. */
+static cynf_status build_within(search *s, variant *v, int64_t max_memory)
 {
     const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block, v->bands};
     chooser c = {s, v};
     const cynf_build_options o = {.threads = s->o->threads, .choose = v->modelled ? NULL : choose, .choose_ctx = &c, .decisions = &d,
-        .max_arena_bytes = s->o->max_memory, .math = s->g->math};
+        .max_arena_bytes = max_memory, .math = s->g->math};
     cynf_program_free(&v->program);
     return cynf_program_build(&v->program, s->g, &o, s->why, s->cap);
 }
+
+static cynf_status build(search *s, variant *v) { return build_within(s, v, s->o->max_memory); }
 
 /* A layout that is not the default may need more memory than allowed, or have no kernel for some operation. */
 static bool unfit(const search *s, cynf_status status)
@@ -326,7 +329,7 @@ static cynf_status mix_fusions(search *s, variant *v)
     bool made = variant_init(&apart, s->g, 0, v->layout);
     made = variant_init(&fused, s->g, 1, v->layout) && made; /* both, as both are freed */
     cynf_status status = made && alone ? CYNF_OK : CYNF_ENOMEM;
-    if (!status && !(status = build(s, &apart)) && !(status = build(s, &fused))) {
+    if (!status && !(status = build_within(s, &apart, 0)) && !(status = build_within(s, &fused, 0))) {
         for (int i = 0; i < apart.program->n_step; i++)
             if (tunable(&apart.program->step[i]))
                 alone[apart.program->step[i].node] += seconds_of(entry_of(s, &apart.program->step[i].problem), 0, &k);
@@ -459,7 +462,7 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
     for (int i = 0; i < v->program->n_step; i++) {
         const cynf_step *step = &v->program->step[i];
         if (step->part)
-            cynf_plan_put(node_record(nodes, g, step->node), "bands", cJSON_CreateNumber(v->bands[step->node] > 0 ? v->bands[step->node] : 0));
+            cynf_plan_put(node_record(nodes, g, step->node), "bands", cJSON_CreateNumber(fmax(0, v->program->bands[step->node])));
         if (!tunable(step))
             continue;
         if (step->problem.op == CYNF_OP_SEPCONV2D)
@@ -472,23 +475,27 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
 
 /* ---- all of it ---- */
 
-/*
- * The chains of v in bands of rows, where they are faster in the whole model; banded takes them then. Returns whether it does; result: what the race gave for banded.
- */
-static bool try_bands(search *s, const variant *v, variant *banded, cynf_contestant *result)
+/* The variants order[0 ... n) once more, the first of them the incumbent; their results go to e. Returns the number of the winner, or winner where there was no race. */
+static int race_again(search *s, const variant *v, cynf_entrant *e, const int *order, int n, int winner)
+{
+    cynf_entrant last[3] = {{0}};
+    for (int i = 0; i < n; i++)
+        last[i].program = v[order[i]].program;
+    const int w = cynf_race_programs(&s->m.timer, last, n, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS));
+    for (int i = 0; i < n && w >= 0; i++)
+        e[order[i]].result = last[i].result;
+    return w >= 0 ? order[w] : winner;
+}
+
+/* Whether there are chains of v to be computed in bands of rows; banded does so. */
+static bool make_banded(search *s, const variant *v, variant *banded)
 {
     if (cynf_program_bands(s->g, &s->m.machine, 0, banded->bands))
         return false;
     memcpy(banded->fuse, v->fuse, (size_t)s->g->n_node);
     memcpy(banded->kernel, v->kernel, (size_t)s->g->n_node * sizeof *v->kernel);
     banded->modelled = v->modelled;
-    if (build(s, banded) || banded->program->n_step == v->program->n_step)
-        return false;
-    cynf_entrant e[2] = {{.program = v->program}, {.program = banded->program}};
-    show(s, 0.95, "chains of layers in bands of rows");
-    const bool faster = cynf_race_programs(&s->m.timer, e, 2, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS)) == 1;
-    *result = e[1].result;
-    return faster;
+    return !build(s, banded) && banded->program->n_step != v->program->n_step;
 }
 
 /* The un-tuned program is the incumbent, except where --algo forbids it. */
@@ -536,15 +543,14 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
             if (!variant_init(&v[n++], s->g, -1, v[best].layout))
                 status = CYNF_ENOMEM;
             else if (try_runners_up(s, &v[best], &v[n - 1]) > 0 && !build(s, &v[n - 1])) {
-                const int order[3] = {DEFAULT, best, n - 1};
-                cynf_entrant last[3] = {{.program = v[DEFAULT].program}, {.program = v[best].program}, {.program = v[n - 1].program}};
-                const int w = cynf_race_programs(&s->m.timer, last, 3, s->o->threads, fmin(end_of(s, 1), cynf_now() + FINAL_SECONDS));
-                for (int i = 0; i < 3 && w >= 0; i++)
-                    e[order[i]].result = last[i].result;
-                winner = w >= 0 ? order[w] : winner;
+                winner = race_again(s, v, e, (const int[]){DEFAULT, best, n - 1}, 3, winner);
             }
-            if (!status && !(status = variant_init(&v[n++], s->g, -1, v[winner].layout) ? CYNF_OK : CYNF_ENOMEM) && try_bands(s, &v[winner], &v[n - 1], &e[n - 1].result))
-                winner = n - 1;
+            if (!status && !variant_init(&v[n++], s->g, -1, v[winner].layout)) {
+                status = CYNF_ENOMEM;
+            } else if (!status && make_banded(s, &v[winner], &v[n - 1])) {
+                show(s, 0.95, "chains of layers in bands of rows");
+                winner = race_again(s, v, e, (const int[]){winner, n - 1, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
+            }
         }
         result->default_seconds = e[from].result.median;
         result->tuned_seconds = status ? 0 : e[winner].result.median;
@@ -577,7 +583,7 @@ static cynf_status collect(search *s, const int16_t *layouts, int n_layouts)
         for (int8_t fuse = 0; fuse <= (s->o->algo ? 0 : 1) && !status; fuse++) {
             status = variant_init(&v, s->g, fuse, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
             v.modelled = true;
-            if (!status && !(status = build(s, &v)) && !add_problems(s, v.program))
+            if (!status && !(status = build_within(s, &v, 0)) && !add_problems(s, v.program))
                 status = CYNF_ENOMEM;
             if (unfit(s, status)) /* the un-tuned program fits, and so may others */
                 status = CYNF_OK;

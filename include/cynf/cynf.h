@@ -100,7 +100,7 @@ typedef struct cynf_compile_options {
     int32_t lanes;           /**< 0: cynf_run_batch computes a sample on each thread, each in memory of its own; 1: one after the other, in the least memory */
     const char *plan;        /**< JSON plan (path); NULL: the cost model decides */
     const char *kernels;     /**< parts of kernel names, comma-separated: a candidate that matches wins where it applies; NULL: the environment's CYNF_KERNEL */
-    int64_t max_arena_bytes; /**< a model that needs more is computed in bands of rows where it can be, or gives CYNF_ENOMEM; 0: no limit */
+    int64_t max_arena_bytes; /**< a model that needs more is computed in bands of rows where it can be (the environment's CYNF_BANDS: always), or gives CYNF_ENOMEM; 0: no limit */
     void *reserved[4];       /**< 0 */
 } cynf_compile_options;
 

@@ -46,10 +46,11 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
                     const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, &l, w.first + i, p * l.nr + c, a);
                     const float *const m = w.m + (ptrdiff_t)i * l.slabs * l.nr + c, *const b = bias + p * l.nr + c;
                     if (patch.h == (f.dims == 2 ? f.m : 1) && patch.w == f.m && patch.n == VL) {
-                        winograd_inverse_store(f, m, l.nr, b, &g->e, patch.r, patch.rv.rs, patch.rv.ps, patch.y, patch.yv.rs, patch.yv.ps);
+                        const winograd_finish finish = {b, patch.r, &g->e, patch.rv.rs, patch.rv.ps};
+                        winograd_inverse_tile(f, m, l.nr, &finish, patch.y, patch.yv.rs, patch.yv.ps);
                     } else {
                         float out[CYNF_WINOGRAD_OUTPUTS * VL];
-                        winograd_inverse_tile(f, m, l.nr, out);
+                        winograd_inverse_tile(f, m, l.nr, NULL, out, f.m * VL, VL);
                         conv2d_tiled_store(g, &patch, b, out, f.m * VL, VL);
                     }
                 }

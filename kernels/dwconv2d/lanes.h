@@ -75,17 +75,9 @@ static CYNF_INLINE void cynf_dw_finish(const cynf_dwconv2d *g, const cynf_dw_lan
 #pragma GCC unroll 8
         for (int i = 0; i < p; i++)
             out[i] = vf_add(out[i], cynf_dw_get(&g->r, l, l->r_ch, n, r + i * r_step));
-    if (g->e.act == CYNF_ACT_RELU)
-#pragma GCC unroll 8
-        for (int i = 0; i < p; i++)
-            out[i] = vf_max(vf_zero(), out[i]);
-    else if (g->e.act == CYNF_ACT_CLIP)
-#pragma GCC unroll 8
-        for (int i = 0; i < p; i++)
-            out[i] = vf_clip(out[i], g->e.a, g->e.b);
 #pragma GCC unroll 8
     for (int i = 0; i < p; i++)
-        cynf_dw_put(l, n, y + i * y_step, out[i]);
+        cynf_dw_put(l, n, y + i * y_step, cynf_activate_in_tile(out[i], &g->e));
 }
 
 /* Lane by lane. */

@@ -23,7 +23,7 @@ static CYNF_INLINE void dwconv2d_winograd43(const cynf_dwconv2d *g, cynf_tile t,
             winograd_forward_tile(CYNF_DW_WINOGRAD, a->x[0] + cynf_pixel(&g->x, image, 0, 0, c), &g->x, g->h, g->w, oy - g->pt, ox - g->pl, lanes, tile, VL);
             for (int i = 0; i < 36; i++)
                 vf_store(tile + i * VL, vf_mul(vf_load(tile + i * VL), vf_load(packed + (1 + i) * VL)));
-            winograd_inverse_tile(CYNF_DW_WINOGRAD, tile, VL, out);
+            winograd_inverse_tile(CYNF_DW_WINOGRAD, tile, VL, NULL, out, 4 * VL, VL);
             cynf_patch_store(out, 4 * VL, VL, packed, left, g->ow - ox < 4 ? g->ow - ox : 4, lanes, &g->e,
                 g->e.residual ? a->x[1] + cynf_pixel(&g->r, image, oy, ox, c) : NULL, &g->r, a->y + cynf_pixel(&g->y, image, oy, ox, c), &g->y);
         }

@@ -105,64 +105,50 @@ static CYNF_INLINE void winograd_forward_tile(const cynf_winograd f, const float
     }
 }
 
-/** w = A^T M, m x (m + r - 1) vectors, or in one dimension M; coefficient i of M is c[i * cs]. */
-static CYNF_INLINE void winograd_inverse_columns(const cynf_winograd f, const float *c, ptrdiff_t cs, vf *w)
+/** What a tile takes on top: bias, residual (pixel (i, j) at r + i*rs + j*ps) and activation. */
+typedef struct winograd_finish {
+    const float *bias, *r;
+    const cynf_epilogue *e;
+    ptrdiff_t rs, ps;
+} winograd_finish;
+
+/**
+ * y = A^T M A, m x m vectors, or, in one dimension, A^T M, 1 x m, and what finish (NULL: nothing) says; coefficient i of M is c[i * cs], pixel (i, j) goes to
+ * y + i*rs + j*ps. All of them are stored.
+ */
+static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float *c, ptrdiff_t cs, const winograd_finish *finish, float *y, ptrdiff_t rs, ptrdiff_t ps)
 {
-    const int e = f.m + f.r - 1, column = f.dims == 2 ? e : 1;
+    const int e = f.m + f.r - 1, column = f.dims == 2 ? e : 1, rows = f.dims == 2 ? f.m : 1;
+    const vf bias = finish ? vf_load(finish->bias) : vf_zero();
+    vf w[CYNF_WINOGRAD_MAX];
 #pragma GCC unroll 10
     for (int z = 0; z < e; z++) {
         vf d[8];
 #pragma GCC unroll 8
-        for (int y = 0; y < column; y++)
-            d[y] = vf_load(c + (y * e + z) * cs);
+        for (int i = 0; i < column; i++)
+            d[i] = vf_load(c + (i * e + z) * cs);
         if (f.dims == 2)
             winograd_at(f.m, e, d, 1, w + z, e);
         else
             w[z] = d[0];
     }
-}
-
-/** out = A^T M A, m x m vectors, or, in one dimension, A^T M, 1 x m. */
-static CYNF_INLINE void winograd_inverse_tile(const cynf_winograd f, const float *c, ptrdiff_t cs, float *out)
-{
-    const int e = f.m + f.r - 1, rows = f.dims == 2 ? f.m : 1;
-    vf w[CYNF_WINOGRAD_MAX];
-    winograd_inverse_columns(f, c, cs, w);
-#pragma GCC unroll 6
-    for (int y = 0; y < rows; y++) {
-        vf o[8];
-        winograd_at(f.m, e, w + y * e, 1, o, 1);
-#pragma GCC unroll 8
-        for (int z = 0; z < f.m; z++)
-            vf_store(out + (y * f.m + z) * VL, o[z]);
-    }
-}
-
-/** The same with bias, residual, activation and store on top, pixel (i, j) at y + i*rs + j*ps and its residual at r + i*r_rs + j*r_ps: for tiles that lie in the image. */
-static CYNF_INLINE void winograd_inverse_store(const cynf_winograd f, const float *c, ptrdiff_t cs, const float *bias, const cynf_epilogue *ep, const float *r, ptrdiff_t r_rs,
-    ptrdiff_t r_ps, float *y, ptrdiff_t rs, ptrdiff_t ps)
-{
-    const int e = f.m + f.r - 1, rows = f.dims == 2 ? f.m : 1;
-    const vf b = vf_load(bias);
-    vf w[CYNF_WINOGRAD_MAX];
-    winograd_inverse_columns(f, c, cs, w);
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
         vf o[8];
         winograd_at(f.m, e, w + i * e, 1, o, 1);
 #pragma GCC unroll 8
         for (int j = 0; j < f.m; j++) {
-            vf v = vf_add(o[j], b);
-            if (ep->residual)
-                v = vf_add(v, vf_load(r + i * r_rs + j * r_ps));
-            if (ep->act == CYNF_ACT_RELU)
-                v = vf_max(vf_zero(), v);
-            else if (ep->act == CYNF_ACT_CLIP)
-                v = vf_clip(v, ep->a, ep->b);
+            vf v = o[j];
+            if (finish) {
+                v = vf_add(v, bias);
+                if (finish->e->residual)
+                    v = vf_add(v, vf_load(finish->r + i * finish->rs + j * finish->ps));
+                v = cynf_activate_in_tile(v, finish->e);
+            }
             vf_store(y + i * rs + j * ps, v);
         }
-        if (!cynf_act_in_tile(ep))
-            cynf_activate_rows(ep, y + i * rs, f.m, ps, VL);
+        if (finish && !cynf_act_in_tile(finish->e))
+            cynf_activate_rows(finish->e, y + i * rs, f.m, ps, VL);
     }
 }
 

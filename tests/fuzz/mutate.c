@@ -4,7 +4,7 @@
  * each, and takes what comes out from the loader to a run. Each case must end in an error with a message or in a run: no crash, no 10 seconds, no GiB.
  *
  * The reading process is left out (its fuzzers are file_fuzz and stream_fuzz): what it read of the whole model is damaged in memory. Cases depend on
- * the model's name, its number and the seed alone. -c runs one case of each model in the foreground, for debuggers. With the defaults of Keras 3
+ * the model's name below its folder, their number and the seed alone. -c runs one case of each model in the foreground, for debuggers. With the defaults of Keras 3
  * (JSON: class -> argument -> value) case 0 leaves out every argument that has its default: the answer must stay the same.
  */
 #include <float.h>
@@ -44,7 +44,13 @@ typedef struct shared {
 
 static shared *told;
 static int self; /* this job */
-static char *model[MAX_MODELS];
+typedef struct listed {
+    char *path;
+    size_t name; /**< where the part below the folder begins: a corpus has the same cases wherever it lies */
+} listed;
+
+static listed model[MAX_MODELS];
+static size_t root; /* length of the folder's name */
 static int models, only = -1;
 static uint64_t state;
 
@@ -540,7 +546,7 @@ static const char *check_defaults(const char *path, const cynf_file *f)
 }
 
 /* NULL, or what is wrong. */
-static const char *run_case(const char *path, const cynf_file *f, int number, uint64_t seed)
+static const char *run_case(const char *path, const char *name, const cynf_file *f, int number, uint64_t seed)
 {
     cynf_graph *g = NULL, *plain = NULL;
     void *flat = NULL;
@@ -550,7 +556,7 @@ static const char *run_case(const char *path, const cynf_file *f, int number, ui
     uint64_t h = 0xcbf29ce484222325u;
     if (!number && defaults && f->keras_version[0] == '3')
         return check_defaults(path, f);
-    for (const char *c = path; *c; c++)
+    for (const char *c = name; *c; c++)
         h = (h ^ (unsigned char)*c) * 0x100000001b3u;
     state = h ^ seed * 0x9E3779B97F4A7C15u ^ (uint64_t)number * 0xD1B54A32D192ED03u;
     told->job[self].what[0] = 0;
@@ -598,11 +604,11 @@ static void limit_memory(void) {}
 static void limit_memory(void) { setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)3 << 29, (rlim_t)3 << 29}); }
 #endif
 
-static void run_model(const char *path, int cases, uint64_t seed)
+static void run_model(const listed *m, int cases, uint64_t seed)
 {
     cynf_file *f;
     char text[1024];
-    if (__real_cynf_file_read(&f, path, NULL, text, sizeof text))
+    if (__real_cynf_file_read(&f, m->path, NULL, text, sizeof text))
         return;
     for (int from = 0; from < cases;) {
         fflush(stdout);
@@ -612,9 +618,9 @@ static void run_model(const char *path, int cases, uint64_t seed)
             for (int i = from; i < cases && i < from + BATCH; i++) {
                 told->job[self].at = i;
                 setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {SECONDS, 0}}, NULL);
-                const char *why = run_case(path, f, i, seed);
+                const char *why = run_case(m->path, m->path + m->name, f, i, seed);
                 if (why)
-                    report(path, i, why);
+                    report(m->path, i, why);
                 else
                     __atomic_add_fetch(&told->passed, 1, __ATOMIC_RELAXED);
             }
@@ -628,7 +634,7 @@ static void run_model(const char *path, int cases, uint64_t seed)
             char why[64];
             snprintf(why, sizeof why, WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "it took more than %d seconds" : "it died with status %d",
                 WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? SECONDS : status);
-            report(path, from++, why);
+            report(m->path, from++, why);
         }
     }
     cynf_file_free(&f);
@@ -640,11 +646,11 @@ static int add_model(const char *path, const struct stat *st, int type, struct F
     const size_t n = strlen(path);
     const bool h5 = n > 3 && !strcmp(path + n - 3, ".h5"), keras = n > 6 && !strcmp(path + n - 6, ".keras");
     if (type == FTW_F && (h5 || keras) && !strstr(path, "/bad/") && !(n > 10 && !strcmp(path + n - 10, ".golden.h5")) && models < MAX_MODELS)
-        model[models++] = strdup(path);
+        model[models++] = (listed){strdup(path), root + strspn(path + root, "/")};
     return 0;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) { return strcmp(((const listed *)a)->path, ((const listed *)b)->path); }
 
 static cJSON *read_json(const char *path)
 {
@@ -678,9 +684,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: mutate [-n CASES] [-s SEED] [-j JOBS] [-c CASE] [-d DEFAULTS] FOLDER...\n");
         return 2;
     }
-    for (; optind < argc; optind++)
+    for (; optind < argc; optind++) {
+        root = strlen(argv[optind]);
         if (nftw(argv[optind], add_model, 16, FTW_PHYS))
             perror(argv[optind]);
+    }
     qsort(model, (size_t)models, sizeof *model, by_name);
     told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (told == MAP_FAILED)
@@ -689,17 +697,17 @@ int main(int argc, char **argv)
         for (int i = 0; i < models; i++) {
             cynf_file *f;
             char text[1024];
-            if (__real_cynf_file_read(&f, model[i], NULL, text, sizeof text))
+            if (__real_cynf_file_read(&f, model[i].path, NULL, text, sizeof text))
                 continue;
-            const char *why = run_case(model[i], f, only, seed);
-            printf("%s case %d: %s [%s] %s\n", model[i], only, why ? why : "passed", told->job[self].what, told->job[self].why);
+            const char *why = run_case(model[i].path, model[i].path + model[i].name, f, only, seed);
+            printf("%s case %d: %s [%s] %s\n", model[i].path, only, why ? why : "passed", told->job[self].what, told->job[self].why);
         }
         return 0;
     }
     for (self = 0; self < jobs; self++)
         if (!fork()) {
             for (int i = self; i < models; i += jobs)
-                run_model(model[i], cases, seed);
+                run_model(&model[i], cases, seed);
             _exit(0);
         }
     while (wait(NULL) > 0)

@@ -249,7 +249,8 @@ START_TEST(bands_of_rows)
     ck_assert_int_eq(arena_of(g, &bound, &parts[2]), less);
     ck_assert_int_eq(parts[2], parts[1]);
     scarce.max_arena_bytes = whole - 1;
-    ck_assert_int_lt(arena_of(g, &scarce, &parts[3]), whole);
+    const int64_t least = arena_of(g, &scarce, &parts[3]);
+    ck_assert_int_lt(least, whole);
     ck_assert_int_gt(parts[3], 0);
     scarce.max_arena_bytes = 64;
     cynf_program *p;
@@ -263,6 +264,26 @@ START_TEST(bands_of_rows)
     }
     cynf_binding_free(&b);
     free(text);
+    /* What is tuned for so much memory needs no more where the plan is used. */
+    cynf_tune_options o = cynf_tune_default_options();
+    cynf_tune_result r;
+    cJSON *plan;
+    o.no_journal = true;
+    o.max_memory = least;
+    for (int effort = CYNF_EFFORT_ESTIMATE; effort <= CYNF_EFFORT_MEASURE; effort++) {
+        o.effort = (cynf_effort)effort;
+        ck_assert_msg(!cynf_tune(&plan, &r, g, &o, why, sizeof why), "%s", why);
+        ck_assert_str_eq(why, "");
+        text = cynf_plan_bind(plan);
+        ck_assert_msg(!cynf_binding_parse(&b, text, strlen(text), why, sizeof why), "%s", why);
+        bound = plain;
+        ck_assert(cynf_binding_apply(b, g, &bound));
+        ck_assert_int_le(arena_of(g, &bound, &parts[2]), least);
+        ck_assert_int_gt(parts[2], 0);
+        cynf_binding_free(&b);
+        free(text);
+        cJSON_Delete(plan);
+    }
     cynf_graph_free(&g);
 }
 END_TEST
