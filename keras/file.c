@@ -239,7 +239,7 @@ cynf_status cynf_file_parse(cynf_file *f, const cynf_stream *s, int64_t budget, 
 typedef struct pipe_end {
     int fd;
     struct timespec deadline;
-    bool late;
+    bool late, heard;     /* the deadline passed; something came */
     size_t at, n;         /**< of buffer */
     char buffer[1 << 16];
 } pipe_end;
@@ -257,6 +257,7 @@ static size_t pipe_some(pipe_end *p, void *to, size_t n)
             return 0;
         }
         const ssize_t got = ready > 0 ? read(p->fd, to, n) : -1;
+        p->heard |= got > 0;
         if (got >= 0)
             return (size_t)got;
         if (errno != EINTR)
@@ -334,9 +335,11 @@ static void confine(int fd, int out, size_t file_bytes, int64_t budget, int seco
     }
 }
 
-static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool zip, int64_t budget, int seconds, char *text, size_t cap)
+/** *idle: the child was late, but has neither said nor computed anything: fork() caught a lock that another thread held, or the machine stood still. */
+static cynf_status try_in_child(cynf_file *f, int fd, size_t file_bytes, bool zip, int64_t budget, int seconds, bool *idle, char *text, size_t cap)
 {
     int ends[2];
+    *idle = false;
     pipe_end *p = malloc(sizeof *p);
     if (!p || pipe2(ends, O_CLOEXEC)) {
         free(p);
@@ -361,11 +364,12 @@ static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool z
         fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
         const cynf_stream s = {pipe_read, p};
         e = cynf_file_parse(f, &s, budget, text, cap);
-        if (e)
-            kill(pid, SIGKILL);
+        kill(pid, SIGKILL); /* it has said all, or is not believed */
         int status = 0;
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        struct rusage used = {0};
+        while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
             ;
+        *idle = p->late && !p->heard && 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) + (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) < 0.25 * seconds;
         if (e == CYNF_EIO && p->late)
             e = say(CYNF_EFORMAT, text, cap, "reading took longer than the limit of %d seconds: truncated or corrupt HDF5, or raise the limit", seconds);
         else if (e == CYNF_EIO)
@@ -375,6 +379,13 @@ static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool z
     close(ends[0]);
     free(p);
     return e;
+}
+
+static cynf_status read_in_child(cynf_file *f, int fd, size_t file_bytes, bool zip, int64_t budget, int seconds, char *text, size_t cap)
+{
+    bool idle;
+    const cynf_status e = try_in_child(f, fd, file_bytes, zip, budget, seconds, &idle, text, cap);
+    return idle ? try_in_child(f, fd, file_bytes, zip, budget, seconds, &idle, text, cap) : e;
 }
 
 /* ---- the file ---- */
