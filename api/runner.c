@@ -7,6 +7,7 @@
 #include "graph/program.h"
 #include "runtime/instance.h"
 #include "runtime/walk_program.h"
+#include "tune/calibrate.h"
 #include "tune/plan.h"
 
 struct cynf_runner {
@@ -83,16 +84,9 @@ cynf_status cynf_run_profile(cynf_runner *r, const void *const x[], void *const 
 int cynf_runner_steps(const cynf_runner *r) { return r->program->n_step; }
 int64_t cynf_runner_arena_bytes(const cynf_runner *r) { return r->program->arena_bytes; }
 
-void cynf_runner_step(const cynf_runner *r, int i, cynf_step_info *out)
+void cynf_runner_step(const cynf_runner *r, int i, const cynf_machine *m, cynf_step_info *out)
 {
     const cynf_step *s = &r->program->step[i];
-    const cynf_machine *m = cynf_machine_default();
-    const cynf_op op = s->problem.op;
-    const void *g = &s->problem.u;
-    double bytes = (double)s->packed_bytes + (double)cynf_geometry_extent(op, g, -1) * sizeof(float);
-    for (int k = 0; k < s->n_in; k++)
-        bytes += (double)cynf_geometry_extent(op, g, k) * sizeof(float);
-    *out = (cynf_step_info){.layer = s->name, .kernel = cynf_kernel_name(s->kernel), .flops = cynf_geometry_flops(op, g), .weight_bytes = s->packed_bytes};
-    const double compute = out->flops / (m->gflops[cynf_kernel_isa(s->kernel)] * 1e9), memory = bytes / (m->gbps[1] * 1e9);
-    out->bound_seconds = compute > memory ? compute : memory;
+    *out = (cynf_step_info){.layer = s->name, .kernel = cynf_kernel_name(s->kernel), .flops = cynf_geometry_flops(s->problem.op, &s->problem.u),
+        .bound_seconds = cynf_roofline(&s->problem, m ? m : cynf_machine_default(), r->program->threads), .weight_bytes = s->packed_bytes};
 }

@@ -8,6 +8,7 @@
 
 #include "cynf/cynf.h"
 #include "tools/npy.h"
+#include "tune/calibrate.h"
 
 #define MAX_PORTS 64
 
@@ -24,7 +25,7 @@ static const struct argp_option options[] = {
     {"math", 'f', "MAKE", 0, "exp, tanh, erf ...: poly (the library's polynomials, default) or sleef (SLEEF, 1 ulp)", 0},
     {"exact", 'e', NULL, 0, "exact kernels alone: the same bits on scalar, avx2, avx512 and neon (sse41 has its own), slower", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
-    {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound", 0},
+    {"profile", 'P', NULL, 0, "a table of the layers: variant, microseconds, GFLOP/s, share of the bound that this machine sets (measured first, in 1 to 2 s)", 0},
     {"repeat", 'r', "N", 0, "runs that --profile takes the fastest of, layer by layer (20)", 0},
     {0},
 };
@@ -133,6 +134,8 @@ static bool fit(cynf_npy *a, const cynf_model_port *p, const char *path, int64_t
 static int profile(cynf_runner *r, const cynf_net *net, const void *const *x, void *const *y, int repeat)
 {
     const int n = cynf_runner_steps(r);
+    cynf_machine machine;
+    cynf_calibrate(&machine);
     double *best = malloc((size_t)n * sizeof *best), *now = malloc((size_t)n * sizeof *now);
     if (!best || !now)
         return fail("out of memory");
@@ -151,7 +154,7 @@ static int profile(cynf_runner *r, const cynf_net *net, const void *const *x, vo
     printf("%-32s %-48s %10s %9s %7s\n", "layer", "variant", "us", "GFLOP/s", "bound");
     for (int i = 0; i < n; i++) {
         cynf_step_info s;
-        cynf_runner_step(r, i, &s);
+        cynf_runner_step(r, i, &machine, &s);
         printf("%-32.32s %-48s %10.2f %9.2f %6.0f%%\n", s.layer ? s.layer : "-", s.kernel, best[i] * 1e6, s.flops / best[i] * 1e-9, 100 * s.bound_seconds / best[i]);
     }
     printf("%-32s %-48s %10.2f\n", "all", "", whole * 1e6);

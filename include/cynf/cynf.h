@@ -129,13 +129,13 @@ typedef struct cynf_step_info {
     const char *layer;   /**< Keras name; NULL for copies that belong to none */
     const char *kernel;  /**< variant name */
     double flops;        /**< useful operations, taps on padding left out */
-    double bound_seconds; /**< no faster than this on the assumed machine: operations at the FMA peak, or bytes at the bandwidth */
+    double bound_seconds; /**< no direct computation is faster on the machine: operations at the FMA peak, or bytes at the bandwidth of the memory they fit into */
     int64_t weight_bytes;
 } cynf_step_info;
 
 int cynf_runner_steps(const cynf_runner *r);
-/** Texts live as long as the runner. */
-void cynf_runner_step(const cynf_runner *r, int i, cynf_step_info *out);
+/** Texts live as long as the runner. m NULL: cynf_machine_default(), whose speeds are assumed. */
+void cynf_runner_step(const cynf_runner *r, int i, const cynf_machine *m, cynf_step_info *out);
 int64_t cynf_runner_arena_bytes(const cynf_runner *r);
 /** cynf_run, and adds the seconds of each step to seconds[cynf_runner_steps()]. */
 cynf_status cynf_run_profile(cynf_runner *r, const void *const x[], void *const y[], double *seconds);
