@@ -737,6 +737,28 @@ static void move_scale(cynf_graph *g, int j)
     }
 }
 
+/*
+ * A 1x1 convolution of one pixel is a dense layer: one product. Of pixels alone that are one whatever the size of the model's input, as the graphs of all its sizes
+ * shall be of few forms.
+ */
+static void pixel_to_dense(cynf_graph *g, int j)
+{
+    cynf_node *c = &g->node[j];
+    const cynf_node *p = producer(g, c->in[0]);
+    if (c->op != CYNF_N_CONV2D || c->kind || c->groups != 1 || c->kh != 1 || c->kw != 1 || c->pt || c->pl || !g->t[c->in[1]].data || !p ||
+        (p->op != CYNF_N_REDUCE && p->op != CYNF_N_RESHAPE && p->op != CYNF_N_FC))
+        return;
+    const cynf_shape xs = shape(g, c->in[0]), ys = shape(g, c->out);
+    if (xs.d[1] != 1 || xs.d[2] != 1 || ys.d[1] != 1 || ys.d[2] != 1)
+        return;
+    const cynf_tensor_id w = cynf_g_const(g, &(cynf_shape){2, {xs.d[3], ys.d[3]}}, g->t[c->in[1]].data);
+    if (g->status)
+        return;
+    c->op = CYNF_N_FC;
+    c->in[1] = w;
+    c->kh = c->kw = c->sh = c->sw = c->dh = c->dw = c->groups = 0;
+}
+
 #define MAX_SIBLINGS 8
 
 /* Whether all who read t take it as a part of a wider tensor, with gaps between its rows. */
@@ -855,6 +877,9 @@ cynf_status cynf_graph_optimise(cynf_graph *g)
     for (int j = 0; j < g->n_node && !g->status; j++)
         if (!g->node[j].dead)
             move_scale(g, j);
+    for (int j = 0; j < g->n_node && !g->status; j++)
+        if (!g->node[j].dead)
+            pixel_to_dense(g, j);
     count_uses(g);
     for (int j = 0; j < g->n_node && !g->status; j++)
         if (!g->node[j].dead)
