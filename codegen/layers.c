@@ -166,11 +166,12 @@ static void add_call(cynf_gen *g, int32_t i)
     }
     cynf_text_add(t, "}, .out = ");
     add_ref(t, &c->out);
+    const int32_t listed = c->stages < CYNF_LISTED_STAGES ? c->stages : CYNF_LISTED_STAGES;
     cynf_text_add(t, ", .n_in = %d, .stages = %d, .units = {", c->n_in, c->stages);
-    for (int32_t j = 0; j < c->stages; j++)
+    for (int32_t j = 0; j < listed; j++)
         cynf_text_add(t, "%s%zu", j ? ", " : "", c->units[j]);
     cynf_text_add(t, "}, .span = {");
-    for (int32_t j = 0; j < c->stages; j++)
+    for (int32_t j = 0; j < listed; j++)
         cynf_text_add(t, "%s%zu", j ? ", " : "", c->span[j]);
     cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, .serial = %s}, /* ", (long long)c->packed_offset,
         (long long)c->workspace_offset, c->serial ? "true" : "false");

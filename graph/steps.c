@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** Nodes to kernel calls: geometry from locations, kernel choice, packing. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,10 +120,28 @@ static bool allowed(const cynf_builder *b, const cynf_kernel *k, const cynf_prob
         (b->g->exact ? cynf_kernel_exact(k, &p->u) : !cynf_kernel_calls_fmaf(k));
 }
 
-/* The cost model's choice. */
+#define BARRIER_SECONDS 5e-7 /* handing units out, and waiting for the last one */
+
+/* Modelled seconds of k on the builder's threads. */
+static double shared_seconds(const cynf_builder *b, const cynf_kernel *k, const cynf_problem *p)
+{
+    const int stages = cynf_kernel_stages(k, &p->u);
+    const double units = (double)cynf_kernel_units(k, &p->u, stages - 1);
+    return cynf_kernel_cost(k, &p->u, b->machine) / fmin(units, b->o->threads) + stages * BARRIER_SECONDS;
+}
+
+/* The cost model's choice. What has a stage for each step of time is the one thing for which it hangs on the number of threads, among kernels that give the same bits. */
 static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p)
 {
-    return b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math);
+    const cynf_kernel *best = b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math), *all[64];
+    if (p->op != CYNF_OP_RNN || b->o->threads < 2)
+        return best;
+    const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 64);
+    const cynf_kernel *shared = best;
+    for (size_t i = 0; i < n && i < 64; i++)
+        if (all[i]->tile.mr == best->tile.mr && all[i]->fma == best->fma && shared_seconds(b, all[i], p) < shared_seconds(b, shared, p))
+            shared = all[i];
+    return shared;
 }
 
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)

@@ -35,7 +35,7 @@ typedef struct cynf_algo {
     const char *name;
     const char *header;                                                             /**< path of the body from the repository's root */
     bool (*supports)(const void *g, cynf_tile t);
-    int (*stages)(const void *g, cynf_tile t);                                      /**< NULL: 1 */
+    int (*stages)(const void *g, cynf_tile t);                                      /**< NULL: 1; from the eighth on all have the same units */
     size_t (*units)(const void *g, cynf_tile t, int stage);
     size_t (*unit_span)(const void *g, cynf_tile t, int stage);                     /**< NULL: 1 */
     size_t (*packed_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0 */

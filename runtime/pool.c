@@ -108,14 +108,15 @@ static bool spin(const cynf_thread_pool *p, const _Atomic uint32_t *word, uint32
     return false;
 }
 
-/* Takes chunks of share i until none is left. */
-static void drain(cynf_thread_pool *p, int i, int thread)
+/* Takes chunks of share i until none is left; returns how many units of ours they were. */
+static uint32_t drain(cynf_thread_pool *p, int i, int thread)
 {
+    uint32_t taken = 0;
     uint64_t r = atomic_load_explicit(&p->shares[i].range, memory_order_acquire);
     for (;;) {
         const uint32_t next = (uint32_t)(r >> 32), end = (uint32_t)r;
         if (next >= end)
-            return;
+            return taken;
         /* chunk may be a later run's; any value is correct, and the claim below decides. */
         const uint32_t chunk = atomic_load_explicit(&p->chunk, memory_order_relaxed), take = end - next < chunk ? end - next : chunk;
         if (!atomic_compare_exchange_weak_explicit(&p->shares[i].range, &r, r + ((uint64_t)take << 32), memory_order_acq_rel, memory_order_acquire))
@@ -128,20 +129,22 @@ static void drain(cynf_thread_pool *p, int i, int thread)
             const size_t begin = next * p->scale, stop = (next + take) * p->scale;
             p->fn(p->ctx, thread, begin, stop < p->total ? stop : p->total);
         }
-        const uint32_t count = p->count; /* the run goes on until done is count */
-        if (atomic_fetch_add(&p->done, take) + take == count && atomic_load(&p->caller_sleeps)) {
-            pthread_mutex_lock(&p->lock);
-            pthread_cond_signal(&p->finished);
-            pthread_mutex_unlock(&p->lock);
-        }
+        taken += take;
         r = atomic_load_explicit(&p->shares[i].range, memory_order_acquire);
     }
 }
 
 static void work(cynf_thread_pool *p, int thread)
 {
+    uint32_t taken = 0;
     for (int k = 0; k < p->n; k++)
-        drain(p, (thread + k) % p->n, thread);
+        taken += drain(p, (thread + k) % p->n, thread);
+    const uint32_t count = p->count; /* the run goes on until done is count */
+    if (taken && atomic_fetch_add(&p->done, taken) + taken == count && atomic_load(&p->caller_sleeps)) {
+        pthread_mutex_lock(&p->lock);
+        pthread_cond_signal(&p->finished);
+        pthread_mutex_unlock(&p->lock);
+    }
 }
 
 static void *worker_main(void *arg)

@@ -186,10 +186,11 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
         for (int j = 0; j < c->n_in; j++)
             a.x[j] = resolve(w, arena, x, y, &c->in[j]);
         for (int s = 0; s < c->stages; s++) {
-            if (pool && !c->serial && c->units[s] > 1)
-                cynf_pool_run(pool, run_units, &(stage_run){c, &a, s}, c->units[s], c->span[s]);
+            const int k = s < CYNF_LISTED_STAGES ? s : CYNF_LISTED_STAGES - 1;
+            if (pool && !c->serial && c->units[k] > 1)
+                cynf_pool_run(pool, run_units, &(stage_run){c, &a, s}, c->units[k], c->span[k]);
             else
-                c->run(c->geometry, s, &a, 0, 0, c->units[s]);
+                c->run(c->geometry, s, &a, 0, 0, c->units[k]);
         }
         if (seconds)
             seconds[i] += now() - start;

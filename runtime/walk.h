@@ -11,7 +11,7 @@
 #include "graph/program.h"
 #include "runtime/pool.h"
 
-#define CYNF_MAX_STAGES 8
+#define CYNF_LISTED_STAGES 8
 
 /** One kernel call, ready to run. */
 typedef struct cynf_call {
@@ -19,8 +19,8 @@ typedef struct cynf_call {
     const void *geometry;
     cynf_ref in[CYNF_MAX_INPUTS], out;
     int32_t n_in;
-    int32_t stages;                 /**< at most CYNF_MAX_STAGES */
-    size_t units[CYNF_MAX_STAGES], span[CYNF_MAX_STAGES]; /**< span: cynf_kernel_unit_span() */
+    int32_t stages;
+    size_t units[CYNF_LISTED_STAGES], span[CYNF_LISTED_STAGES]; /**< of the first stages, all others are as the last of them; span: cynf_kernel_unit_span() */
     int64_t packed_offset;          /**< bytes into the constants; -1: none */
     int64_t workspace_offset;       /**< bytes into the arena; -1: none */
     bool serial;                    /**< too little work to be worth waking a thread */

@@ -16,6 +16,14 @@ static size_t make_edges(const cynf_port *port, int32_t n, size_t elems(const cy
     return at;
 }
 
+void cynf_call_units(cynf_call *c, const cynf_kernel *k, const void *g)
+{
+    c->stages = cynf_kernel_stages(k, g);
+    c->serial = cynf_kernel_cost(k, g, NULL) < CYNF_SERIAL_SECONDS;
+    for (int s = 0; s < c->stages && s < CYNF_LISTED_STAGES; s++)
+        c->units[s] = cynf_kernel_units(k, g, s), c->span[s] = cynf_kernel_unit_span(k, g, s);
+}
+
 cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
 {
     const cynf_graph *g = p->graph;
@@ -33,12 +41,10 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
         const cynf_step *s = &p->step[i];
         cynf_call *c = &block->call[i];
         *c = (cynf_call){.run = s->kernel->run, .geometry = s->custom ? (const void *)s->custom : &s->problem.u, .out = s->out, .n_in = s->n_in,
-            .stages = cynf_kernel_stages(s->kernel, &s->problem.u), .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset,
-            .serial = cynf_kernel_cost(s->kernel, &s->problem.u, NULL) < CYNF_SERIAL_SECONDS};
+            .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset};
+        cynf_call_units(c, s->kernel, &s->problem.u);
         for (int32_t j = 0; j < s->n_in; j++)
             c->in[j] = s->in[j];
-        for (int32_t j = 0; j < c->stages; j++)
-            c->units[j] = cynf_kernel_units(s->kernel, &s->problem.u, j), c->span[j] = cynf_kernel_unit_span(s->kernel, &s->problem.u, j);
     }
     block->walk = (cynf_walk){.call = block->call, .n_call = p->n_step, .in = edge, .out = edge + g->n_in, .n_in = g->n_in, .n_out = g->n_out,
         .batch = g->batch, .threads = p->threads, .batch_fixed = g->batch_mixed, .consts = p->consts, .base = p->base ? p->base->consts : NULL,

@@ -60,12 +60,10 @@ static void set_call(racer *r, const cynf_problem *p, const cynf_edge *edges)
 {
     const void *g = &p->u;
     r->call = (cynf_call){.run = r->kernel->run, .geometry = g, .out = {CYNF_IN_OUTPUT, 0, 0}, .n_in = cynf_geometry_inputs(p->op, g),
-        .stages = cynf_kernel_stages(r->kernel, g), .packed_offset = 0, .workspace_offset = 0,
-        .serial = cynf_kernel_cost(r->kernel, g, NULL) < CYNF_SERIAL_SECONDS};
+        .packed_offset = 0, .workspace_offset = 0};
+    cynf_call_units(&r->call, r->kernel, g);
     for (int i = 0; i < r->call.n_in; i++)
         r->call.in[i] = (cynf_ref){CYNF_IN_INPUT, i, 0};
-    for (int s = 0; s < r->call.stages; s++)
-        r->call.units[s] = cynf_kernel_units(r->kernel, g, s), r->call.span[s] = cynf_kernel_unit_span(r->kernel, g, s);
     r->walk = (cynf_walk){.call = &r->call, .n_call = 1, .in = edges, .out = edges, .n_in = r->call.n_in, .n_out = 1};
 }
 

@@ -5,3 +5,4 @@
 #undef CYNF_ALGO
 
 #include "kernels/rnn/fused.h"
+#include "kernels/rnn/steps.h"

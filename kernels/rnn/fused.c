@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** rnn, fused: the descriptor. */
-#include <string.h>
-
-#include "kernels/cost.h"
-#include "kernels/rnn/fused_layout.h"
+#include "kernels/rnn/descriptor.h"
 
 extern const cynf_algo cynf_rnn_fused;
 
@@ -19,48 +16,7 @@ static size_t units(const void *geometry, cynf_tile t, int stage)
     return (size_t)((const cynf_rnn *)geometry)->n;
 }
 
-static size_t packed_bytes(const void *geometry, cynf_tile t)
-{
-    const cynf_rnn *g = geometry;
-    return (rnn_fused_bias(g, t) + (size_t)(g->kind == CYNF_RNN_GRU_AFTER ? rnn_fused_padded(g, t) : 0)) * sizeof(float);
-}
-
-static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void *packed)
-{
-    const cynf_rnn *g = geometry;
-    const int32_t gates = cynf_rnn_gates(g), first = rnn_fused_first_gates(g), nr = t.nv * t.v;
-    float *out = packed;
-    memset(packed, 0, packed_bytes(g, t));
-    for (int32_t from = 0, to = first; from < gates; from = to, to = gates)
-        for (int32_t j0 = 0; j0 < g->h; j0 += nr)
-            for (int32_t k = 0; k < g->h; k++)
-                for (int32_t gate = from; gate < to; gate++, out += nr)
-                    memcpy(out, w->w + ((size_t)k * (size_t)gates + (size_t)gate) * (size_t)g->h + j0,
-                        (size_t)(g->h - j0 < nr ? g->h - j0 : nr) * sizeof(float));
-    if (g->kind == CYNF_RNN_GRU_AFTER && w->bias)
-        memcpy(out, w->bias, (size_t)g->h * sizeof(float));
-}
-
 static size_t private_bytes(const void *g, cynf_tile t) { return rnn_fused_private_bytes(g, t); }
-
-/* Every step streams all weights; a block of few sums waits for the multiply-add's latency of about four cycles, and every step for its activations. */
-static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
-{
-    const cynf_rnn *g = geometry;
-    const double bytes = (double)packed_bytes(g, t), fma = 2.0 * t.v / (m->gflops[isa] * 1e9), gates = cynf_rnn_gates(g);
-    const double blocks = rnn_fused_padded(g, t) / (t.nv * t.v), sums = gates * t.nv * t.mr;
-    const double registers = isa == CYNF_ISA_AVX512 || isa == CYNF_ISA_NEON ? 32 : 16, spill = sums + 1 >= registers ? 1.5 : 1;
-    const double product = blocks * (g->h / t.mr * (sums > 8 ? sums : 8) * spill + 8 * t.mr) * fma;
-    const double activations = blocks * t.nv * (cynf_act_ops(g->e.act) + (gates - 1) * cynf_act_ops(g->re.act) + 4 * gates) * 2 * fma;
-    const double stream = cynf_stream_seconds(m, bytes);
-    return 1e-7 + g->n * (double)g->t * ((product > stream ? product : stream) + activations + 20e-9);
-}
-
-static bool exact(const void *g, cynf_tile t)
-{
-    (void)g;
-    return t.mr == RNN_FUSED_EXACT;
-}
 
 const cynf_algo cynf_rnn_fused = {
     .op = CYNF_OP_RNN,
@@ -68,9 +24,9 @@ const cynf_algo cynf_rnn_fused = {
     .header = "kernels/rnn/fused.h",
     .supports = supports,
     .units = units,
-    .packed_bytes = packed_bytes,
-    .pack = pack,
+    .packed_bytes = rnn_packed_bytes,
+    .pack = rnn_pack,
     .private_bytes = private_bytes,
-    .cost = cost,
-    .exact = exact,
+    .cost = rnn_cost,
+    .exact = rnn_exact,
 };

@@ -2,7 +2,7 @@
 /**
  * rnn f32, fused: per step and block of nr units, the products of all gates side by side, and the cell on top while they are in registers; contract at
  * cynf_rnn. As in a matrix-vector product every weight is used once a step, so what counts is that the blocks stream. Tile: nr units in nv vectors, and mr
- * partial sums of each gate (a multiple of VK), row k of U going to sum k % mr; they are added pairwise. Tiles of RNN_FUSED_EXACT sums are exact.
+ * partial sums of each gate (a multiple of VK), row k of U going to sum k % mr; they are added pairwise. Tiles of RNN_EXACT_SUMS sums are exact.
  *
  * units       sequences; a step needs the one before
  * Over-read, over-write: none.
@@ -12,15 +12,7 @@
 
 #include <string.h>
 
-#include "kernels/act.h"
-#include "kernels/gemm/row_product.h"
-#include "kernels/rnn/fused_layout.h"
-
-/** n of a vector's elements are there. */
-static CYNF_INLINE vf rnn_fused_load(const float *p, int n) { return n >= VL ? vf_load(p) : n > 0 ? vf_loadn(p, n) : vf_zero(); }
-
-/** z h + (1 - z) g, in the form that leaves h as it is where z is 1. */
-static CYNF_INLINE vf rnn_fused_mix(vf z, vf h, vf g) { return vf_fma(z, h, vf_mul(vf_sub(vf_set1(1), z), g)); }
+#include "kernels/rnn/cell.h"
 
 /** The first unit of block i of a step. Every other step goes through the weights from the last to the first: those it begins with are in the nearest cache. */
 static CYNF_INLINE int rnn_fused_block(const cynf_rnn *g, const int nr, int i, bool back)
@@ -32,50 +24,15 @@ static CYNF_INLINE int rnn_fused_block(const cynf_rnn *g, const int nr, int i, b
 static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int kind, bool back, const float *x, const float *packed, const float *h,
     float *next, float *c, float *z, float *rh)
 {
-    const int gates = kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4, nr = t.nv * VL;
-    const float *bias = packed + rnn_fused_bias(g, t);
-    vf acc[CYNF_VECTORS_MAX];
-    for (int i0 = 0; i0 < g->h; i0 += nr) {
-        const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
-        const float *b = packed + (ptrdiff_t)j0 * g->h * gates;
-#pragma GCC unroll 8
-        for (int i = 0; i < gates * t.nv; i++)
-            acc[i] = vf_zero();
-        cynf_row_product(t.mr, gates * t.nv, back, g->h, h, b, acc);
-#pragma GCC unroll 2
-        for (int v = 0; v < t.nv; v++) {
-            const int j = j0 + v * VL, left = g->h - j;
-            vf in[4], y;
-#pragma GCC unroll 4
-            for (int i = 0; i < gates; i++)
-                in[i] = rnn_fused_load(x + (ptrdiff_t)i * g->h + j, left);
-            if (kind == CYNF_RNN_SIMPLE) {
-                y = cynf_activate(vf_add(in[0], acc[v]), &g->e);
-            } else if (kind == CYNF_RNN_LSTM) {
-                const vf i = cynf_activate(vf_add(in[0], acc[v]), &g->re), f = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
-                const vf candidate = cynf_activate(vf_add(in[2], acc[2 * t.nv + v]), &g->e);
-                const vf o = cynf_activate(vf_add(in[3], acc[3 * t.nv + v]), &g->re);
-                const vf cell = vf_fma(f, vf_load(c + j), vf_mul(i, candidate));
-                vf_store(c + j, cell);
-                y = vf_mul(o, cynf_activate(cell, &g->e));
-            } else {
-                const vf update = cynf_activate(vf_add(in[0], acc[v]), &g->re), reset = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
-                if (kind == CYNF_RNN_GRU) {
-                    vf_store(z + j, update);
-                    vf_store(rh + j, vf_mul(reset, vf_load(h + j)));
-                    continue;
-                }
-                const vf candidate = cynf_activate(vf_fma(reset, vf_add(acc[2 * t.nv + v], vf_load(bias + j)), in[2]), &g->e);
-                y = rnn_fused_mix(update, vf_load(h + j), candidate);
-            }
-            vf_store(next + j, y);
-        }
-    }
+    const int nr = t.nv * VL;
+    for (int i0 = 0; i0 < g->h; i0 += nr)
+        rnn_cell(g, t, kind, back, rnn_fused_block(g, nr, i0 / nr, back), x, packed, h, next, c, z, rh);
     if (kind != CYNF_RNN_GRU)
         return;
     for (int i0 = 0; i0 < g->h; i0 += nr) {
         const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
-        const float *b = packed + rnn_fused_phase1(g, t) + (ptrdiff_t)j0 * g->h;
+        const float *b = packed + rnn_phase1(g, t) + (ptrdiff_t)j0 * g->h;
+        vf acc[CYNF_VECTORS_MAX];
 #pragma GCC unroll 8
         for (int i = 0; i < t.nv; i++)
             acc[i] = vf_zero();
@@ -83,15 +40,15 @@ static CYNF_INLINE void rnn_fused_step(const cynf_rnn *g, cynf_tile t, const int
 #pragma GCC unroll 2
         for (int v = 0; v < t.nv; v++) {
             const int j = j0 + v * VL;
-            const vf candidate = cynf_activate(vf_add(rnn_fused_load(x + 2 * (ptrdiff_t)g->h + j, g->h - j), acc[v]), &g->e);
-            vf_store(next + j, rnn_fused_mix(vf_load(z + j), vf_load(h + j), candidate));
+            const vf candidate = cynf_activate(vf_add(rnn_load(x + 2 * (ptrdiff_t)g->h + j, g->h - j), acc[v]), &g->e);
+            vf_store(next + j, rnn_mix(vf_load(z + j), vf_load(h + j), candidate));
         }
     }
 }
 
 static CYNF_INLINE void rnn_fused_sequence(const cynf_rnn *g, cynf_tile t, const int kind, const cynf_args *a, float *state, ptrdiff_t i)
 {
-    const size_t one = rnn_fused_state(g, t), bytes = (size_t)g->h * sizeof(float);
+    const size_t one = rnn_state(g, t), bytes = (size_t)g->h * sizeof(float);
     float *h = state, *next = state + one, *c = state + 2 * one, *z = state + 3 * one, *rh = state + 4 * one, *y = a->y + i * g->y_ns;
     const float *x = a->x[0] + i * g->x_ns, *mask = g->masked ? a->x[1 + !!g->initial] + i * g->m_ns : NULL;
     bool seen = false;

@@ -322,6 +322,82 @@ START_TEST(siblings_are_merged)
 }
 END_TEST
 
+/* Squeeze and excitation: 1x1 convolutions of a mean are dense layers; of an image they are not, though it have one pixel. */
+START_TEST(convolutions_of_a_pixel_are_dense)
+{
+    for (int mean = 0; mean < 2; mean++) {
+        cynf_graph *g = cynf_graph_new();
+        const cynf_window one = {.kh = 1, .kw = 1}, whole = {.kh = 12, .kw = 12};
+        cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 12, 12, 8}}, CYNF_F32, "x");
+        float tap[12 * 12 * 8 * 8] = {0}, y[8], expected[8], hidden[24];
+        for (int i = 0; i < 12 * 12; i++)
+            for (int c = 0; c < 8; c++)
+                tap[(i * 8 + c) * 8 + c] = 1.0f / 144;
+        x = mean ? cynf_g_reduce(g, x, CYNF_REDUCE_MEAN, 6, true) : cynf_g_conv2d(g, x, cynf_g_const(g, &(cynf_shape){4, {12, 12, 8, 8}}, tap), CYNF_NO_TENSOR, &whole);
+        const cynf_tensor_id w0 = random_const(g, &(cynf_shape){4, {1, 1, 8, 24}}, 1), b0 = random_const(g, &(cynf_shape){1, {24}}, 2), w1 = random_const(g, &(cynf_shape){4, {1, 1, 24, 8}}, 3);
+        for (int j = 0; j < 24; j++) {
+            double sum = g->t[b0].data[j];
+            for (int i = 0; i < 12 * 12 * 8; i++)
+                sum += sin(i) / 144 * (double)g->t[w0].data[i % 8 * 24 + j];
+            hidden[j] = (float)fmax(sum, 0);
+        }
+        for (int j = 0; j < 8; j++) {
+            double sum = 0;
+            for (int i = 0; i < 24; i++)
+                sum += (double)hidden[i] * (double)g->t[w1].data[i * 8 + j];
+            expected[j] = (float)(1 / (1 + exp(-sum)));
+        }
+        x = cynf_g_unary(g, cynf_g_conv2d(g, x, w0, b0, &one), CYNF_ACT_RELU, 0, 0, 0);
+        x = cynf_g_unary(g, cynf_g_conv2d(g, x, w1, CYNF_NO_TENSOR, &one), CYNF_ACT_SIGMOID, 0, 0, 0);
+        cynf_g_output(g, x, CYNF_F32, "y");
+        ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+        int dense = 0, convolutions = 0;
+        for (int i = 0; i < g->n_node; i++) {
+            dense += g->node[i].op == CYNF_N_FC;
+            convolutions += g->node[i].op == CYNF_N_CONV2D;
+        }
+        ck_assert_int_eq(dense, mean ? 2 : 0);
+        ck_assert_int_eq(convolutions, mean ? 0 : 3);
+        compute(g, &(cynf_build_options){.threads = 1}, y);
+        for (int i = 0; i < 8; i++)
+            ck_assert_float_eq_tol(y[i], expected[i], 1e-6f);
+        cynf_graph_free(&g);
+    }
+}
+END_TEST
+
+/* Steps of a large recurrent layer are shared among threads, those of a small one or of one thread are not; the numbers are the same. */
+START_TEST(steps_of_recurrent_layers_are_shared)
+{
+    enum { STEPS = 4, MOST = 256 };
+    for (int32_t h = 32; h <= MOST; h += MOST - 32) {
+        float y[2][MOST];
+        for (int32_t threads = 1; threads <= 2; threads++) {
+            cynf_graph *g = cynf_graph_new();
+            cynf_program *p;
+            char why[512];
+            cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){3, {1, STEPS, 8}}, CYNF_F32, "x");
+            x = cynf_g_fc(g, x, random_const(g, &(cynf_shape){2, {8, 4 * h}}, 1), CYNF_NO_TENSOR);
+            x = cynf_g_rnn(g, x, &(cynf_recurrence){.kind = CYNF_RNN_LSTM, .e = {.act = CYNF_ACT_TANH}, .re = {.act = CYNF_ACT_SIGMOID},
+                .u = random_const(g, &(cynf_shape){2, {h, 4 * h}}, 2), .bias = CYNF_NO_TENSOR, .state = CYNF_NO_TENSOR, .mask = CYNF_NO_TENSOR});
+            cynf_g_output(g, x, CYNF_F32, "y");
+            ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+            const cynf_build_options o = {.threads = threads};
+            ck_assert_msg(!cynf_program_build(&p, g, &o, why, sizeof why), "%s", why);
+            int stages = 0;
+            for (int i = 0; i < p->n_step; i++)
+                if (p->step[i].problem.op == CYNF_OP_RNN)
+                    stages = cynf_kernel_stages(p->step[i].kernel, &p->step[i].problem.u);
+            ck_assert_int_eq(stages, h == MOST && threads == 2 ? 1 + STEPS : 1);
+            cynf_program_free(&p);
+            compute(g, &o, y[threads - 1]);
+            cynf_graph_free(&g);
+        }
+        ck_assert(!memcmp(y[0], y[1], (size_t)h * sizeof(float)));
+    }
+}
+END_TEST
+
 static void refuse_lines(const char *text, cynf_status status, const char *expected)
 {
     cynf_binding *b = NULL;
@@ -619,6 +695,8 @@ int main(void)
     tcase_add_test(cases, binding_gives_the_tuned_program);
     tcase_add_test(cases, bands_of_rows);
     tcase_add_test(cases, siblings_are_merged);
+    tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
+    tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
     tcase_add_test(cases, exact_plans);
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);

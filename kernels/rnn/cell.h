@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/** The recurrent cell of a block of units, for all algorithms of rnn; formulas at cynf_rnn. Include after simd.h. */
+#ifndef CYNF_RNN_CELL_H
+#define CYNF_RNN_CELL_H
+
+#include "kernels/act.h"
+#include "kernels/gemm/row_product.h"
+#include "kernels/rnn/rnn_layout.h"
+
+/** n of a vector's elements are there. */
+static CYNF_INLINE vf rnn_load(const float *p, int n) { return n >= VL ? vf_load(p) : n > 0 ? vf_loadn(p, n) : vf_zero(); }
+
+/** z h + (1 - z) g, in the form that leaves h as it is where z is 1. */
+static CYNF_INLINE vf rnn_mix(vf z, vf h, vf g) { return vf_fma(z, h, vf_mul(vf_sub(vf_set1(1), z), g)); }
+
+/**
+ * The units of the block that starts at j0: the products of all gates side by side, and the cell on top while they are in registers. x: the step's projection;
+ * h, next, c, z, rh: states. Of CYNF_RNN_GRU the first phase alone. back: through the weights from the last to the first.
+ */
+static CYNF_INLINE void rnn_cell(const cynf_rnn *g, cynf_tile t, const int kind, bool back, int j0, const float *x, const float *packed, const float *h,
+    float *next, float *c, float *z, float *rh)
+{
+    const int gates = kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4;
+    const float *bias = packed + rnn_bias(g, t);
+    vf acc[CYNF_VECTORS_MAX];
+#pragma GCC unroll 8
+    for (int i = 0; i < gates * t.nv; i++)
+        acc[i] = vf_zero();
+    cynf_row_product(t.mr, gates * t.nv, back, g->h, h, packed + (ptrdiff_t)j0 * g->h * gates, acc);
+#pragma GCC unroll 2
+    for (int v = 0; v < t.nv; v++) {
+        const int j = j0 + v * VL, left = g->h - j;
+        vf in[4], y;
+#pragma GCC unroll 4
+        for (int i = 0; i < gates; i++)
+            in[i] = rnn_load(x + (ptrdiff_t)i * g->h + j, left);
+        if (kind == CYNF_RNN_SIMPLE) {
+            y = cynf_activate(vf_add(in[0], acc[v]), &g->e);
+        } else if (kind == CYNF_RNN_LSTM) {
+            const vf i = cynf_activate(vf_add(in[0], acc[v]), &g->re), f = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
+            const vf candidate = cynf_activate(vf_add(in[2], acc[2 * t.nv + v]), &g->e);
+            const vf o = cynf_activate(vf_add(in[3], acc[3 * t.nv + v]), &g->re);
+            const vf cell = vf_fma(f, vf_load(c + j), vf_mul(i, candidate));
+            vf_store(c + j, cell);
+            y = vf_mul(o, cynf_activate(cell, &g->e));
+        } else {
+            const vf update = cynf_activate(vf_add(in[0], acc[v]), &g->re), reset = cynf_activate(vf_add(in[1], acc[t.nv + v]), &g->re);
+            if (kind == CYNF_RNN_GRU) {
+                vf_store(z + j, update);
+                vf_store(rh + j, vf_mul(reset, vf_load(h + j)));
+                continue;
+            }
+            const vf candidate = cynf_activate(vf_fma(reset, vf_add(acc[2 * t.nv + v], vf_load(bias + j)), in[2]), &g->e);
+            y = rnn_mix(update, vf_load(h + j), candidate);
+        }
+        vf_store(next + j, y);
+    }
+}
+
+#endif
