@@ -173,8 +173,8 @@ static void add_call(cynf_gen *g, int32_t i)
     cynf_text_add(t, "}, .span = {");
     for (int32_t j = 0; j < listed; j++)
         cynf_text_add(t, "%s%zu", j ? ", " : "", c->span[j]);
-    cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, .serial = %s}, /* ", (long long)c->packed_offset,
-        (long long)c->workspace_offset, c->serial ? "true" : "false");
+    cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, .serial = %s%s}, /* ", (long long)c->packed_offset,
+        (long long)c->workspace_offset, c->serial ? "true" : "false", c->with_next ? ", .with_next = true" : "");
     cynf_text_comment(t, step_name(&g->p->step[i]));
     cynf_text_add(t, " */\n");
 }

@@ -129,6 +129,11 @@ void cynf_build_lifetimes(cynf_builder *b)
             touch(b, &p->step[s].in[i], s);
         touch(b, &p->step[s].out, s);
     }
+    for (int s = 0; s < p->n_step; s++)
+        for (int i = 0; i < b->n_buffer && p->step[s].with_next; i++) {
+            b->buffer[i].last += b->buffer[i].last == s;
+            b->buffer[i].first -= b->buffer[i].first == s + 1;
+        }
 }
 
 /* Behind all that is planned, in the graph's order and without gaps: the same vector for every machine and plan. */
@@ -224,7 +229,8 @@ void cynf_build_memory(cynf_builder *b)
     }
     for (int s = 0; s < p->n_step; s++)
         if (p->step[s].workspace_bytes)
-            blk[n++] = (block){CYNF_ROUND_UP(p->step[s].workspace_bytes, 64) / (int64_t)sizeof(float), 0, s, s, b->n_buffer + s};
+            blk[n++] = (block){CYNF_ROUND_UP(p->step[s].workspace_bytes, 64) / (int64_t)sizeof(float), 0, s - (s && p->step[s - 1].with_next), s + p->step[s].with_next,
+                b->n_buffer + s};
     if (!keep_places(b, blk, n)) {
         cynf_build_fail(b, CYNF_ENOMEM, "out of memory");
         goto done;

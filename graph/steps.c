@@ -131,10 +131,10 @@ static double shared_seconds(const cynf_builder *b, const cynf_kernel *k, const 
 }
 
 /* The cost model's choice. What has a stage for each step of time is the one thing for which it hangs on the number of threads, among kernels that give the same bits. */
-static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p)
+static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p, bool one_stage)
 {
     const cynf_kernel *best = b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math), *all[64];
-    if (p->op != CYNF_OP_RNN || b->o->threads < 2)
+    if (p->op != CYNF_OP_RNN || b->o->threads < 2 || one_stage)
         return best;
     const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 64);
     const cynf_kernel *shared = best;
@@ -142,6 +142,28 @@ static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p
         if (all[i]->tile.mr == best->tile.mr && all[i]->fma == best->fma && shared_seconds(b, all[i], p) < shared_seconds(b, shared, p))
             shared = all[i];
     return shared;
+}
+
+/* The recurrent node beside recurrent node j, dir = 1 after or -1 before it, that needs nothing of it: the other direction of a Bidirectional layer. */
+static bool has_partner(const cynf_builder *b, int32_t j, int32_t dir)
+{
+    const cynf_graph *g = b->g;
+    int32_t k = j + dir;
+    while (k >= 0 && k < g->n_node && g->node[k].dead)
+        k += dir;
+    if (k < 0 || k >= g->n_node || g->node[k].op != CYNF_N_RNN)
+        return false;
+    const cynf_node *first = &g->node[dir > 0 ? j : k], *second = &g->node[dir > 0 ? k : j];
+    for (int i = 0; i < second->n_in; i++)
+        if (second->in[i] == first->out)
+            return false;
+    return true;
+}
+
+/* Steps of few sequences wait for each other, so the directions of a layer are computed at the same time: by kernels that have no barrier of their own. */
+static bool is_paired(const cynf_builder *b, int32_t node)
+{
+    return b->o->threads > 1 && node >= 0 && b->g->node[node].op == CYNF_N_RNN && (has_partner(b, node, 1) || has_partner(b, node, -1));
 }
 
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
@@ -158,7 +180,8 @@ static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t no
     }
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
-    return k && allowed(b, k, p) ? k : automatic(b, p);
+    const bool paired = is_paired(b, node);
+    return k && allowed(b, k, p) && !(paired && cynf_kernel_stages(k, &p->u) > 1) ? k : automatic(b, p, paired);
 }
 
 /* Where tensor t lies, relative to its buffer; constants are copied into the program. */
@@ -226,7 +249,7 @@ static void emit_part(cynf_builder *b, int32_t node, const cynf_problem *problem
     s->problem = *problem;
     cynf_geometry_simplify(problem->op, &s->problem.u);
     if (problem != whole && !(s->kernel && allowed(b, s->kernel, &s->problem)))
-        s->kernel = automatic(b, &s->problem);
+        s->kernel = automatic(b, &s->problem, false);
     if (!s->kernel) {
         cynf_build_fail(b, CYNF_EUNSUPPORTED, "layer \"%s\" (%s): no %skernel runs it", name ? name : "?", klass ? klass : "?", b->g->exact ? "exact " : "");
         return;
@@ -861,9 +884,20 @@ static bool in_place(const cynf_builder *b, const cynf_state *s)
     return from->space == CYNF_IN_ARENA && !from->same && !from->state && from->elems == to->elems && next->contiguous && !next->offset && from->first > to->last;
 }
 
+/* Marks recurrent steps that follow each other and have a stage each. */
+static void pair_steps(cynf_builder *b)
+{
+    cynf_step *const s = b->p->step;
+    for (int i = 0; i + 1 < b->p->n_step; i++)
+        if (is_paired(b, s[i].node) && has_partner(b, s[i].node, 1) && is_paired(b, s[i + 1].node) && cynf_kernel_stages(s[i].kernel, &s[i].problem.u) == 1 &&
+            cynf_kernel_stages(s[i + 1].kernel, &s[i + 1].problem.u) == 1 && !(i && s[i - 1].with_next))
+            s[i].with_next = true;
+}
+
 static void keep_states(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
+    pair_steps(b);
     cynf_build_lifetimes(b);
     for (int i = 0; i < g->n_state && !b->status; i++) {
         const cynf_state *s = &g->state[i];

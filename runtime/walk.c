@@ -141,6 +141,17 @@ static void run_units(void *ctx, int thread, size_t begin, size_t end)
     s->call->run(s->call->geometry, s->stage, s->args, thread, begin, end);
 }
 
+/* Of two calls at once: the units of the first, then those of the second. */
+static void run_both(void *ctx, int thread, size_t begin, size_t end)
+{
+    stage_run *const s = ctx;
+    const size_t first = s->call->units[0];
+    if (begin < first)
+        run_units(s, thread, begin, end < first ? end : first);
+    if (end > first)
+        run_units(s + 1, thread, begin > first ? begin - first : 0, end - first);
+}
+
 static const char *constant(const cynf_walk *w, int64_t offset)
 {
     return (size_t)offset < w->base_bytes ? (const char *)w->base + offset : (const char *)w->consts + ((size_t)offset - w->base_bytes);
@@ -163,6 +174,15 @@ static float *resolve(const cynf_walk *w, char *arena, const void *const *x, voi
     }
 }
 
+static cynf_args operands(const cynf_walk *w, char *arena, const void *const *x, void *const *y, const cynf_call *c)
+{
+    cynf_args a = {.packed = c->packed_offset < 0 ? NULL : constant(w, c->packed_offset), .y = resolve(w, arena, x, y, &c->out),
+        .workspace = c->workspace_offset < 0 ? NULL : arena + c->workspace_offset};
+    for (int j = 0; j < c->n_in; j++)
+        a.x[j] = resolve(w, arena, x, y, &c->in[j]);
+    return a;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -181,11 +201,13 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
     for (int i = 0; i < w->n_call; i++) {
         const cynf_call *c = &w->call[i];
         const double start = seconds ? now() : 0;
-        cynf_args a = {.packed = c->packed_offset < 0 ? NULL : constant(w, c->packed_offset),
-            .y = resolve(w, arena, x, y, &c->out), .workspace = c->workspace_offset < 0 ? NULL : arena + c->workspace_offset};
-        for (int j = 0; j < c->n_in; j++)
-            a.x[j] = resolve(w, arena, x, y, &c->in[j]);
-        for (int s = 0; s < c->stages; s++) {
+        const cynf_args a = operands(w, arena, x, y, c);
+        const bool both = pool && c->with_next && !c->serial && !c[1].serial;
+        if (both) {
+            const cynf_args next = operands(w, arena, x, y, c + 1);
+            cynf_pool_run(pool, run_both, (stage_run[]){{c, &a, 0}, {c + 1, &next, 0}}, c->units[0] + c[1].units[0], 1);
+        }
+        for (int s = 0; s < c->stages && !both; s++) {
             const int k = s < CYNF_LISTED_STAGES ? s : CYNF_LISTED_STAGES - 1;
             if (pool && !c->serial && c->units[k] > 1)
                 cynf_pool_run(pool, run_units, &(stage_run){c, &a, s}, c->units[k], c->span[k]);
@@ -194,6 +216,7 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
         }
         if (seconds)
             seconds[i] += now() - start;
+        i += both;
     }
     for (int i = 0; i < w->n_out; i++)
         if (w->out[i].dtype != CYNF_F32)

@@ -24,6 +24,7 @@ typedef struct cynf_call {
     int64_t packed_offset;          /**< bytes into the constants; -1: none */
     int64_t workspace_offset;       /**< bytes into the arena; -1: none */
     bool serial;                    /**< too little work to be worth waking a thread */
+    bool with_next;                 /**< this call and the next, of one stage each, may run at the same time */
 } cynf_call;
 
 /** A model input or output: elements of one run (batch included), and where its float copy lies when its type is another. */

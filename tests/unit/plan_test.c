@@ -398,6 +398,40 @@ START_TEST(steps_of_recurrent_layers_are_shared)
 }
 END_TEST
 
+/* The directions of a Bidirectional layer are computed at the same time, unless the second needs the first, or there is one thread. */
+START_TEST(directions_of_recurrent_layers_are_paired)
+{
+    for (int chained = 0; chained < 2; chained++) {
+        float y[2][2 * 32];
+        for (int32_t threads = 1; threads <= 2; threads++) {
+            cynf_graph *g = cynf_graph_new();
+            cynf_program *p;
+            char why[512];
+            const cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){3, {1, 12, 32}}, CYNF_F32, "x");
+            cynf_tensor_id out[2] = {x, x};
+            for (int i = 0; i < 2; i++) {
+                const cynf_recurrence r = {.kind = CYNF_RNN_SIMPLE, .flags = CYNF_RNN_SEQUENCES | (i ? CYNF_RNN_X_REVERSE : 0), .e = {.act = CYNF_ACT_TANH},
+                    .u = random_const(g, &(cynf_shape){2, {32, 32}}, 1 + (uint32_t)i), .bias = CYNF_NO_TENSOR, .state = CYNF_NO_TENSOR, .mask = CYNF_NO_TENSOR};
+                out[i] = cynf_g_rnn(g, chained && i ? out[0] : x, &r);
+            }
+            const cynf_tensor_id both[] = {cynf_g_reduce(g, out[0], CYNF_REDUCE_SUM, 2, false), cynf_g_reduce(g, out[1], CYNF_REDUCE_SUM, 2, false)};
+            cynf_g_output(g, cynf_g_concat(g, both, 2, 1), CYNF_F32, "y");
+            ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+            const cynf_build_options o = {.threads = threads};
+            ck_assert_msg(!cynf_program_build(&p, g, &o, why, sizeof why), "%s", why);
+            int pairs = 0;
+            for (int i = 0; i < p->n_step; i++)
+                pairs += p->step[i].with_next;
+            ck_assert_int_eq(pairs, threads == 2 && !chained);
+            cynf_program_free(&p);
+            compute(g, &o, y[threads - 1]);
+            cynf_graph_free(&g);
+        }
+        ck_assert(!memcmp(y[0], y[1], sizeof y[0]));
+    }
+}
+END_TEST
+
 static void refuse_lines(const char *text, cynf_status status, const char *expected)
 {
     cynf_binding *b = NULL;
@@ -697,6 +731,7 @@ int main(void)
     tcase_add_test(cases, siblings_are_merged);
     tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
     tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
+    tcase_add_test(cases, directions_of_recurrent_layers_are_paired);
     tcase_add_test(cases, exact_plans);
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
