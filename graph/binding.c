@@ -111,7 +111,7 @@ uint64_t cynf_graph_hash(const cynf_graph *g)
 
 /* ---- the line format ---- */
 
-typedef enum line_kind { LINE_KERNEL, LINE_MODEL, LINE_NODE, LINE_FUSE, LINE_BLOCK, LINE_BANDS } line_kind;
+typedef enum line_kind { LINE_KERNEL, LINE_MODEL, LINE_NODE, LINE_FUSE, LINE_BLOCK, LINE_BANDS, LINE_SERIAL } line_kind;
 
 /** One line of this CPU's section. */
 typedef struct line {
@@ -195,9 +195,13 @@ static cynf_status parse_line(line *l, char *text, size_t number, char *why, siz
     } else if (sscanf(text, "bands %" SCNd32 " %" SCNd32 "%n", &l->a, &l->b, &end) == 2) {
         l->kind = LINE_BANDS;
         good = l->b >= 0 && l->b <= INT16_MAX;
+    } else if (!strcmp(text, "serial")) {
+        l->kind = LINE_SERIAL;
+        end = 6;
+        good = true;
     }
     if (!good || text[end])
-        return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse, block or bands and its values, found \"%.60s\"", text);
+        return refuse(why, cap, number, "expected cpu, kernel, model, node, fuse, block, bands or serial and its values, found \"%.60s\"", text);
     return CYNF_OK;
 }
 
@@ -370,7 +374,7 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
     }
     if (b->model == b->n_line)
         return false;
-    b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t)), calloc((size_t)g->n_node + 1, sizeof(int16_t))};
+    b->decisions = (cynf_decisions){g->n_node, g->n_t, malloc((size_t)g->n_node), malloc((size_t)g->n_t * sizeof(int16_t)), calloc((size_t)g->n_node + 1, sizeof(int16_t)), false};
     if (!b->decisions.fuse || !b->decisions.block || !b->decisions.bands) {
         b->model = b->n_line;
         return false;
@@ -385,6 +389,7 @@ bool cynf_binding_apply(cynf_binding *b, const cynf_graph *g, cynf_build_options
             b->decisions.block[l->a] = (int16_t)l->b;
         else if (l->kind == LINE_BANDS && (uint32_t)l->a < (uint32_t)g->n_node)
             b->decisions.bands[l->a] = (int16_t)(l->b ? l->b : -1);
+        b->decisions.serial |= l->kind == LINE_SERIAL;
     }
     o->decisions = &b->decisions;
     return true;

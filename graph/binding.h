@@ -12,6 +12,7 @@
  *     fuse <node> <0|1>                          cynf_decisions.fuse
  *     block <tensor> <channels>                  cynf_decisions.block
  *     bands <node> <rows>                        cynf_decisions.bands; 0: with the node that reads it
+ *     serial                                     cynf_decisions.serial
  *
  * Reading is all or nothing: a line that cannot be understood, or a kernel that this build does not have, refuses the whole file. Kernels of an
  * operation of which this build carries none are passed over: a generated model has only the operations that it may call.

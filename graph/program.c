@@ -415,6 +415,7 @@ static cynf_status build(cynf_program **out, const cynf_graph *g, const cynf_bui
         p->graph = g;
         p->base = o->base;
         p->threads = o->threads > 0 ? o->threads : 1;
+        p->serial = o->decisions && o->decisions->serial;
         find_pairs(&b);
         choose_layouts(&b);
         cynf_build_fuse(&b);

@@ -43,6 +43,7 @@ typedef struct cynf_decisions {
     int8_t *fuse;    /**< per depthwise node: 1 fuse with the pointwise that follows, 0 do not, -1 let the cost model say */
     int16_t *block;  /**< per tensor: 0 plain NHWC, else the channel block; -1 default */
     int16_t *bands;  /**< per node: -1: computed with the node that reads it, in bands of rows, of which the last node of the chain says how many (> 0); 0: by itself */
+    bool serial;     /**< the caller's thread alone computes it, however many there are */
 } cynf_decisions;
 
 /** Picks a kernel for a problem; NULL lets the cost model pick. Called once per step, in order. */
@@ -83,6 +84,7 @@ typedef struct cynf_program {
     int64_t state_offset, state_bytes; /**< in the arena: the states one after the other, which nothing else may touch between runs; zeros at first */
     int64_t arena_lower_bound_bytes; /**< the largest sum of live tensors at any step, and the states */
     int32_t threads;
+    bool serial;              /**< as cynf_decisions.serial */
     int16_t *bands;           /**< per node: as cynf_decisions.bands, the chains that are computed in bands; owned */
 } cynf_program;
 

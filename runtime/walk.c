@@ -183,6 +183,14 @@ static cynf_args operands(const cynf_walk *w, char *arena, const void *const *x,
     return a;
 }
 
+static bool any_shared(const cynf_walk *w)
+{
+    int i = 0;
+    while (i < w->n_call && w->call[i].serial)
+        i++;
+    return i < w->n_call;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -196,7 +204,7 @@ CYNF_RT void cynf_walk_run(const cynf_walk *w, cynf_thread_pool *pool, void *mem
     for (int i = 0; i < w->n_in; i++)
         if (w->in[i].dtype != CYNF_F32)
             to_float(w->in[i].dtype, x[i], (float *)(arena + w->in[i].staged), w->in[i].elems);
-    if (pool)
+    if (pool && any_shared(w))
         cynf_pool_begin(pool);
     for (int i = 0; i < w->n_call; i++) {
         const cynf_call *c = &w->call[i];

@@ -105,7 +105,7 @@ static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NO
 static const member candidate_members[] = {{"modelled_us", NOT_NEGATIVE, false}, {"median_us", POSITIVE, true}, {"min_us", POSITIVE, true},
     {"spread", NOT_NEGATIVE, true}, {"error", NOT_NEGATIVE, true}, {"share", NOT_NEGATIVE, true}, {"left_out", TEXT, true}, {0}};
 static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false}, {"spread", NOT_NEGATIVE, false},
-    {"exact_cost", POSITIVE, true}, {"nodes", ARRAY, false}, {0}};
+    {"exact_cost", POSITIVE, true}, {"serial", FLAG, true}, {"nodes", ARRAY, false}, {0}};
 static const member node_members[] = {{"node", INDEX, false}, {"layer", TEXT, false}, {"tensor", INDEX, true}, {"block", INDEX, true},
     {"fuse", INDEX, true}, {"bands", INDEX, true}, {"kernel", TEXT, true}, {0}};
 
@@ -385,6 +385,8 @@ static void bind_model(const cJSON *model, FILE *f)
     if (sscanf(model->string, "%31s threads=%d batch=%d", hash, &threads, &batch) != 3)
         return;
     fprintf(f, "model %s %d %d\n", hash, threads, batch);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "serial")))
+        fprintf(f, "serial\n");
     const cJSON *n;
     cJSON_ArrayForEach(n, cJSON_GetObjectItemCaseSensitive(model, "nodes"))
     {

@@ -156,6 +156,8 @@ void cynf_plan_explain(const cJSON *plan, FILE *out)
                 number(item, "tuned_us"), number(item, "default_us") / number(item, "tuned_us"));
             if (member(item, "exact_cost"))
                 fprintf(out, "; exact costs %.2f x", number(item, "exact_cost"));
+            if (member(item, "serial"))
+                fprintf(out, "; one thread is faster");
             fprintf(out, "\n");
         }
     }

@@ -13,6 +13,7 @@
 #define PROBLEM_SECONDS 2        /* at most, a race of kernels, and a tenth of that at least; a patient one: fifteen times as long */
 #define ALL_PROBLEMS_SECONDS 75  /* of races of kernels that are not patient, about */
 #define FINAL_SECONDS 10         /* at most, a race of whole models */
+#define SMALL_SECONDS 2e-4       /* models that one thread may run faster than several */
 #define PROFILE_ROUNDS 20
 #define RUNNER_UP 1.15           /* slower ones are not tried again in the whole model */
 
@@ -47,6 +48,7 @@ typedef struct variant {
     int16_t *bands;             /**< per node: cynf_decisions.bands */
     const cynf_kernel **kernel; /**< per node: chosen before all else, or NULL */
     bool modelled;              /**< kernels by the cost model alone */
+    bool serial;                /**< cynf_decisions.serial */
     int16_t layout;             /**< of block, every element */
     cynf_program *program;
 } variant;
@@ -116,7 +118,7 @@ static const cynf_kernel *choose(void *ctx, const cynf_problem *p, int32_t node)
 /* max_memory 0: any; then no chain is computed in bands but by v's bands, and calls are those of whole nodes. */
 static cynf_status build_within(search *s, variant *v, int64_t max_memory)
 {
-    const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block, v->bands};
+    const cynf_decisions d = {s->g->n_node, s->g->n_t, v->fuse, v->block, v->bands, v->serial};
     chooser c = {s, v};
     const cynf_build_options o = {.threads = s->o->threads, .choose = v->modelled ? NULL : choose, .choose_ctx = &c, .decisions = &d,
         .max_arena_bytes = max_memory, .math = s->g->math};
@@ -448,6 +450,8 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
         cJSON_AddItemToObject(model, "exact_cost", cynf_plan_number(result->exact_cost, 3));
     cJSON_AddItemToObject(model, "spread", cynf_plan_number(result->spread, 3));
     cJSON_AddItemToObject(model, "tuned_us", cynf_plan_number(1e6 * result->tuned_seconds, 3));
+    if (v->serial)
+        cJSON_AddTrueToObject(model, "serial");
     for (int i = 0; i < g->n_node; i++) {
         if (g->node[i].dead)
             continue;
@@ -498,10 +502,21 @@ static bool make_banded(search *s, const variant *v, variant *banded)
     return !build(s, banded) && banded->program->n_step != v->program->n_step;
 }
 
+/* v on the caller's thread alone, which is faster where layers are too small to be shared. */
+static cynf_status make_serial(search *s, const variant *v, variant *serial)
+{
+    memcpy(serial->fuse, v->fuse, (size_t)s->g->n_node);
+    memcpy(serial->kernel, v->kernel, (size_t)s->g->n_node * sizeof *v->kernel);
+    memcpy(serial->bands, v->bands, (size_t)s->g->n_node * sizeof *v->bands);
+    serial->modelled = v->modelled;
+    serial->serial = true;
+    return build(s, serial);
+}
+
 /* The un-tuned program is the incumbent, except where --algo forbids it. */
 static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int n_layouts, cynf_tune_result *result)
 {
-    enum { DEFAULT, FIRST, MAX = 7 };
+    enum { DEFAULT, FIRST, MAX = 8 };
     variant v[MAX];
     cynf_entrant e[MAX] = {{0}};
     int n = 0, winner = FIRST;
@@ -550,6 +565,13 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
             } else if (!status && make_banded(s, &v[winner], &v[n - 1])) {
                 show(s, 0.95, "chains of layers in bands of rows");
                 winner = race_again(s, v, e, (const int[]){winner, n - 1, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
+            }
+            if (!status && s->o->threads > 1 && e[winner].result.median < SMALL_SECONDS) {
+                show(s, 0.97, "one thread");
+                if (!variant_init(&v[n++], s->g, -1, v[winner].layout))
+                    status = CYNF_ENOMEM;
+                else if (!(status = make_serial(s, &v[winner], &v[n - 1])))
+                    winner = race_again(s, v, e, (const int[]){winner, n - 1}, 2, winner);
             }
         }
         result->default_seconds = e[from].result.median;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Plans and tuning: what a plan holds after its ways through text, what wrong ones are told, what a killed tuning leaves behind. */
 #include <check.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/executor.h"
+#include "runtime/walk_program.h"
 #include "tune/reference.h"
 #include "tune/search.h"
 
@@ -460,6 +462,39 @@ static void bind_exactly(const cynf_graph *g, const cJSON *plan, char *said, siz
     free(lines);
 }
 
+/* A plan may leave a model to the caller's thread. */
+START_TEST(serial_plans)
+{
+    cynf_graph *g = small_model();
+    const cynf_build_options two = {.threads = 2};
+    for (int serial = 0; serial < 2; serial++) {
+        char lines[256], why[512];
+        cynf_binding *b;
+        cynf_program *p;
+        cynf_walk *w;
+        char cpu[CYNF_SIGNATURE_CAP];
+        cynf_build_options o = two;
+        float y[2][10];
+        snprintf(lines, sizeof lines, "cynf-binding 1\ncpu %s\nmodel %016" PRIx64 " 2 1\n%s", cynf_cpu_fingerprint(cpu, sizeof cpu), cynf_graph_hash(g), serial ? "serial\n" : "");
+        ck_assert_msg(!cynf_binding_parse(&b, lines, strlen(lines), why, sizeof why), "%s", why);
+        ck_assert(cynf_binding_apply(b, g, &o));
+        ck_assert_msg(!cynf_program_build(&p, g, &o, why, sizeof why), "%s", why);
+        ck_assert_int_eq(cynf_walk_of_program(&w, p), CYNF_OK);
+        int shared = 0;
+        for (int i = 0; i < w->n_call; i++)
+            shared += !w->call[i].serial;
+        ck_assert_int_eq(shared > 0, !serial);
+        cynf_walk_free(&w);
+        cynf_program_free(&p);
+        compute(g, &two, y[0]);
+        compute(g, &o, y[1]);
+        ck_assert(!memcmp(y[0], y[1], sizeof y[0]));
+        cynf_binding_free(&b);
+    }
+    cynf_graph_free(&g);
+}
+END_TEST
+
 START_TEST(exact_plans)
 {
     cynf_graph *g = small_model();
@@ -732,6 +767,7 @@ int main(void)
     tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
     tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
     tcase_add_test(cases, directions_of_recurrent_layers_are_paired);
+    tcase_add_test(cases, serial_plans);
     tcase_add_test(cases, exact_plans);
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
