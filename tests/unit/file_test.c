@@ -5,10 +5,12 @@
 #include <ftw.h>
 #include <hdf5.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
@@ -296,6 +298,34 @@ START_TEST(hanging_child)
 {
     misdeed = 'h';
     read_bad(filtered_file(), &(cynf_file_limits){.seconds = 1}, CYNF_EFORMAT, "longer than the limit of 1 seconds");
+}
+END_TEST
+
+static int *stuck; /* children that are yet to be stuck */
+
+static void get_stuck(void)
+{
+    if ((*stuck)-- > 0)
+        for (;;)
+            pause();
+}
+
+/* As after a fork() that met a lock which another thread held: once it is tried again, twice it is said. */
+START_TEST(stuck_child)
+{
+    const char *path = in_folder("model.h5");
+    H5Fclose(model_file(path));
+    stuck = mmap(NULL, sizeof *stuck, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(stuck, MAP_FAILED);
+    ck_assert_int_eq(pthread_atfork(NULL, NULL, get_stuck), 0);
+    *stuck = 1;
+    cynf_file *f = NULL;
+    ck_assert_msg(!cynf_file_read(&f, path, &(cynf_file_limits){.seconds = 1}, message, sizeof message), "%s", message);
+    ck_assert_int_eq(*stuck, -1);
+    cynf_file_free(&f);
+    *stuck = 2;
+    read_bad(path, &(cynf_file_limits){.seconds = 1}, CYNF_EFORMAT, "longer than the limit of 1 seconds");
+    ck_assert_int_eq(*stuck, 0);
 }
 END_TEST
 
@@ -716,6 +746,7 @@ int main(void)
     tcase_add_test(t, wrong_archives);
     tcase_add_test(t, limits);
     tcase_add_test(t, hanging_child);
+    tcase_add_test(t, stuck_child);
     tcase_add_test(t, crashing_child);
     tcase_add_test(t, failing_filter);
     tcase_add_test(t, absent_filter);
