@@ -139,8 +139,10 @@ static void work(cynf_thread_pool *p, int thread)
     uint32_t taken = 0;
     for (int k = 0; k < p->n; k++)
         taken += drain(p, (thread + k) % p->n, thread);
+    if (!taken)
+        return;
     const uint32_t count = p->count; /* the run goes on until done is count */
-    if (taken && atomic_fetch_add(&p->done, taken) + taken == count && atomic_load(&p->caller_sleeps)) {
+    if (atomic_fetch_add(&p->done, taken) + taken == count && atomic_load(&p->caller_sleeps)) {
         pthread_mutex_lock(&p->lock);
         pthread_cond_signal(&p->finished);
         pthread_mutex_unlock(&p->lock);
