@@ -571,7 +571,7 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
                 if (!variant_init(&v[n++], s->g, -1, v[winner].layout))
                     status = CYNF_ENOMEM;
                 else if (!(status = make_serial(s, &v[winner], &v[n - 1])))
-                    winner = race_again(s, v, e, (const int[]){winner, n - 1}, 2, winner);
+                    winner = race_again(s, v, e, (const int[]){winner, n - 1, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
             }
         }
         result->default_seconds = e[from].result.median;
