@@ -40,7 +40,7 @@ struct cynf_thread_pool {
     _Alignas(64) _Atomic uint32_t seq;  /* runs begun */
     _Atomic uint32_t sleepers;          /* who have not been called since they fell asleep */
     _Atomic int caller_core;
-    atomic_bool stop;
+    atomic_bool stop, confined; /* confined: some worker has left the caller's core */
     _Alignas(64) _Atomic uint32_t done; /* units finished in this run */
     atomic_bool caller_sleeps;
     pthread_mutex_t lock;
@@ -75,27 +75,36 @@ static void learn_cores(cynf_thread_pool *p)
 }
 
 /* Moves the calling worker away from core number of; whether there is another one. */
-static bool leave_core(const cynf_thread_pool *p, int of)
+static bool leave_core(cynf_thread_pool *p, int of)
 {
     cpu_set_t others = p->cores;
     CPU_CLR((size_t)of, &others);
+    atomic_store(&p->confined, true);
     return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others);
+}
+
+/* Workers may run on all cores again: the caller has come to one that they were sent to, and might never leave them a turn there. */
+static void free_workers(cynf_thread_pool *p)
+{
+    for (int i = 1; i < p->n && CPU_COUNT(&p->cores); i++)
+        pthread_setaffinity_np(p->workers[i].thread, sizeof p->cores, &p->cores);
 }
 #else
 static int core(void) { return -1; }
 static void learn_cores(cynf_thread_pool *p) { (void)p; }
-static bool leave_core(const cynf_thread_pool *p, int of) { (void)p; (void)of; return true; }
+static bool leave_core(cynf_thread_pool *p, int of) { (void)p; (void)of; return true; }
+static void free_workers(cynf_thread_pool *p) { (void)p; }
 #endif
 
 /* The scheduler may put a worker on the caller's core, where all that it does keeps the caller from working: it then leaves. False: it has nowhere to go. */
-static bool out_of_the_way(const cynf_thread_pool *p)
+static bool out_of_the_way(cynf_thread_pool *p)
 {
     const int callers = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
     return core() != callers || leave_core(p, callers);
 }
 
 /* Spins until *word != value (or == value, when want), at most LINGER_NS; whether it happened. */
-static bool spin(const cynf_thread_pool *p, const _Atomic uint32_t *word, uint32_t value, bool want)
+static bool spin(cynf_thread_pool *p, const _Atomic uint32_t *word, uint32_t value, bool want)
 {
     const int64_t end = now_ns() + LINGER_NS;
     do {
@@ -171,7 +180,12 @@ static void *worker_main(void *arg)
 
 static void wake(cynf_thread_pool *p)
 {
-    atomic_store_explicit(&p->caller_core, core(), memory_order_relaxed);
+    const int here = core();
+    if (here != atomic_load_explicit(&p->caller_core, memory_order_relaxed)) {
+        atomic_store_explicit(&p->caller_core, here, memory_order_relaxed);
+        if (atomic_exchange(&p->confined, false))
+            free_workers(p);
+    }
     atomic_fetch_add(&p->seq, 1);
     if (!atomic_load(&p->sleepers))
         return;
