@@ -134,7 +134,7 @@ static double shared_seconds(const cynf_builder *b, const cynf_kernel *k, const 
 static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p, bool one_stage)
 {
     const cynf_kernel *best = b->g->exact ? cynf_auto_exact(p->op, &p->u, b->machine) : cynf_auto_math(p->op, &p->u, b->machine, b->o->math), *all[64];
-    if (p->op != CYNF_OP_RNN || b->o->threads < 2 || one_stage)
+    if (p->op != CYNF_OP_RNN || b->o->threads < 2 || b->p->serial || one_stage)
         return best;
     const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 64);
     const cynf_kernel *shared = best;
@@ -144,26 +144,20 @@ static const cynf_kernel *automatic(const cynf_builder *b, const cynf_problem *p
     return shared;
 }
 
-/* The recurrent node beside recurrent node j, dir = 1 after or -1 before it, that needs nothing of it: the other direction of a Bidirectional layer. */
-static bool has_partner(const cynf_builder *b, int32_t j, int32_t dir)
+/* The recurrent node beside recurrent node j, dir = 1 after or -1 before it, where neither needs the other: the other direction of a Bidirectional layer. -1: none. */
+static int32_t partner_of(const cynf_builder *b, int32_t j, int32_t dir)
 {
     const cynf_graph *g = b->g;
     int32_t k = j + dir;
     while (k >= 0 && k < g->n_node && g->node[k].dead)
         k += dir;
-    if (k < 0 || k >= g->n_node || g->node[k].op != CYNF_N_RNN)
-        return false;
+    if (b->o->threads < 2 || j < 0 || k < 0 || k >= g->n_node || g->node[j].op != CYNF_N_RNN || g->node[k].op != CYNF_N_RNN)
+        return -1;
     const cynf_node *first = &g->node[dir > 0 ? j : k], *second = &g->node[dir > 0 ? k : j];
     for (int i = 0; i < second->n_in; i++)
         if (second->in[i] == first->out)
-            return false;
-    return true;
-}
-
-/* Steps of few sequences wait for each other, so the directions of a layer are computed at the same time: by kernels that have no barrier of their own. */
-static bool is_paired(const cynf_builder *b, int32_t node)
-{
-    return b->o->threads > 1 && node >= 0 && b->g->node[node].op == CYNF_N_RNN && (has_partner(b, node, 1) || has_partner(b, node, -1));
+            return -1;
+    return k;
 }
 
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
@@ -180,7 +174,8 @@ static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t no
     }
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
-    const bool paired = is_paired(b, node);
+    /* Steps of few sequences wait for each other: directions are computed at the same time, by kernels that have no barrier of their own. */
+    const bool paired = partner_of(b, node, 1) >= 0 || partner_of(b, node, -1) >= 0;
     return k && allowed(b, k, p) && !(paired && cynf_kernel_stages(k, &p->u) > 1) ? k : automatic(b, p, paired);
 }
 
@@ -884,14 +879,13 @@ static bool in_place(const cynf_builder *b, const cynf_state *s)
     return from->space == CYNF_IN_ARENA && !from->same && !from->state && from->elems == to->elems && next->contiguous && !next->offset && from->first > to->last;
 }
 
-/* Marks recurrent steps that follow each other and have a stage each. */
+/* Marks the first of two partners' steps, if each has one stage. */
 static void pair_steps(cynf_builder *b)
 {
     cynf_step *const s = b->p->step;
     for (int i = 0; i + 1 < b->p->n_step; i++)
-        if (is_paired(b, s[i].node) && has_partner(b, s[i].node, 1) && is_paired(b, s[i + 1].node) && cynf_kernel_stages(s[i].kernel, &s[i].problem.u) == 1 &&
-            cynf_kernel_stages(s[i + 1].kernel, &s[i + 1].problem.u) == 1 && !(i && s[i - 1].with_next))
-            s[i].with_next = true;
+        s[i].with_next = s[i + 1].node >= 0 && partner_of(b, s[i].node, 1) == s[i + 1].node && !(i && s[i - 1].with_next) &&
+            cynf_kernel_stages(s[i].kernel, &s[i].problem.u) == 1 && cynf_kernel_stages(s[i + 1].kernel, &s[i + 1].problem.u) == 1;
 }
 
 static void keep_states(cynf_builder *b)

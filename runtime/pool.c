@@ -11,6 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__linux__) && !defined(__ANDROID__)
+#define CYNF_MOVES_WORKERS
+#endif
+
 #define LINGER_NS 50000
 #define MAX_UNITS 0x7fffffffu
 #define SCALED(units, scale) ((uint32_t)(((units) + (scale) - 1) / (scale)))
@@ -34,13 +38,13 @@ struct cynf_thread_pool {
     size_t total, span;
     uint32_t count; /* units of ours: spans are one for each thread */
     _Atomic uint32_t chunk;
-#ifdef __linux__
+#ifdef CYNF_MOVES_WORKERS
     cpu_set_t cores; /* that the caller may use */
 #endif
     _Alignas(64) _Atomic uint32_t seq;  /* runs begun */
     _Atomic uint32_t sleepers;          /* who have not been called since they fell asleep */
     _Atomic int caller_core;
-    atomic_bool stop, confined; /* confined: some worker has left the caller's core */
+    atomic_bool stop;
     _Alignas(64) _Atomic uint32_t done; /* units finished in this run */
     atomic_bool caller_sleeps;
     pthread_mutex_t lock;
@@ -65,7 +69,7 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-#ifdef __linux__
+#ifdef CYNF_MOVES_WORKERS
 static int core(void) { return sched_getcpu(); }
 
 static void learn_cores(cynf_thread_pool *p)
@@ -74,37 +78,29 @@ static void learn_cores(cynf_thread_pool *p)
         CPU_ZERO(&p->cores);
 }
 
-/* Moves the calling worker away from core number of; whether there is another one. */
-static bool leave_core(cynf_thread_pool *p, int of)
+/* Workers leave core number of, running or not, where there is another one. */
+static void send_away(cynf_thread_pool *p, int of)
 {
     cpu_set_t others = p->cores;
     CPU_CLR((size_t)of, &others);
-    atomic_store(&p->confined, true);
-    return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others);
-}
-
-/* Workers may run on all cores again: the caller has come to one that they were sent to, and might never leave them a turn there. */
-static void free_workers(cynf_thread_pool *p)
-{
-    for (int i = 1; i < p->n && CPU_COUNT(&p->cores); i++)
-        pthread_setaffinity_np(p->workers[i].thread, sizeof p->cores, &p->cores);
+    for (int i = 1; i < p->n && CPU_COUNT(&others); i++)
+        pthread_setaffinity_np(p->workers[i].thread, sizeof others, &others);
 }
 #else
 static int core(void) { return -1; }
 static void learn_cores(cynf_thread_pool *p) { (void)p; }
-static bool leave_core(cynf_thread_pool *p, int of) { (void)p; (void)of; return true; }
-static void free_workers(cynf_thread_pool *p) { (void)p; }
+static void send_away(cynf_thread_pool *p, int of) { (void)p; (void)of; }
 #endif
 
-/* The scheduler may put a worker on the caller's core, where all that it does keeps the caller from working: it then leaves. False: it has nowhere to go. */
-static bool out_of_the_way(cynf_thread_pool *p)
+/* A worker on the caller's core keeps the caller from working with all that it does. */
+static bool out_of_the_way(const cynf_thread_pool *p)
 {
-    const int callers = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
-    return core() != callers || leave_core(p, callers);
+    const int here = core();
+    return here < 0 || here != atomic_load_explicit(&p->caller_core, memory_order_relaxed);
 }
 
 /* Spins until *word != value (or == value, when want), at most LINGER_NS; whether it happened. */
-static bool spin(cynf_thread_pool *p, const _Atomic uint32_t *word, uint32_t value, bool want)
+static bool spin(const cynf_thread_pool *p, const _Atomic uint32_t *word, uint32_t value, bool want)
 {
     const int64_t end = now_ns() + LINGER_NS;
     do {
@@ -183,8 +179,7 @@ static void wake(cynf_thread_pool *p)
     const int here = core();
     if (here != atomic_load_explicit(&p->caller_core, memory_order_relaxed)) {
         atomic_store_explicit(&p->caller_core, here, memory_order_relaxed);
-        if (atomic_exchange(&p->confined, false))
-            free_workers(p);
+        send_away(p, here);
     }
     atomic_fetch_add(&p->seq, 1);
     if (!atomic_load(&p->sleepers))
@@ -210,6 +205,7 @@ CYNF_RT cynf_status cynf_pool_create_in(cynf_thread_pool **out, int n, void *mem
     memset(p, 0, sizeof *p);
     p->n = n;
     p->pid = getpid();
+    atomic_init(&p->caller_core, -1);
     learn_cores(p);
     p->workers = (worker *)((char *)memory + round64(sizeof *p));
     p->shares = (share *)((char *)p->workers + round64((size_t)n * sizeof(worker)));

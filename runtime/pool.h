@@ -4,8 +4,8 @@
  *
  * A pool of n threads is the caller plus n - 1 workers. cynf_pool_run() hands units out: a thread first takes chunks of its own
  * share, then of what a late partner has not claimed; a worker that never woke up is not waited for. Whoever waits spins at
- * most 50 us with pause, then sleeps on a condition variable. A worker that finds itself on the caller's core restricts itself to the other cores that the
- * caller could use when the pool was made; where there are none it does nothing.
+ * most 50 us with pause, then sleeps on a condition variable. A caller that comes to another core sends the workers
+ * to the others of those that it could use when the pool was made; where there are none, workers on its core do nothing.
  * fork(): the child has no workers; a pool made before fork() must not be run in the child, but may be destroyed there.
  */
 #ifndef CYNF_POOL_H

@@ -92,6 +92,14 @@ static bool variant_init(variant *v, const cynf_graph *g, int8_t fuse, int16_t l
     return true;
 }
 
+/* v takes over the fusions of another one, and its kernels. */
+static void variant_follow(variant *v, const cynf_graph *g, const variant *of)
+{
+    memcpy(v->fuse, of->fuse, (size_t)g->n_node);
+    memcpy(v->kernel, of->kernel, (size_t)g->n_node * sizeof *v->kernel);
+    v->modelled = of->modelled;
+}
+
 typedef struct chooser {
     const search *s;
     const variant *v;
@@ -496,19 +504,15 @@ static bool make_banded(search *s, const variant *v, variant *banded)
 {
     if (cynf_program_bands(s->g, &s->m.machine, 0, banded->bands))
         return false;
-    memcpy(banded->fuse, v->fuse, (size_t)s->g->n_node);
-    memcpy(banded->kernel, v->kernel, (size_t)s->g->n_node * sizeof *v->kernel);
-    banded->modelled = v->modelled;
+    variant_follow(banded, s->g, v);
     return !build(s, banded) && banded->program->n_step != v->program->n_step;
 }
 
 /* v on the caller's thread alone, which is faster where layers are too small to be shared. */
 static cynf_status make_serial(search *s, const variant *v, variant *serial)
 {
-    memcpy(serial->fuse, v->fuse, (size_t)s->g->n_node);
-    memcpy(serial->kernel, v->kernel, (size_t)s->g->n_node * sizeof *v->kernel);
+    variant_follow(serial, s->g, v);
     memcpy(serial->bands, v->bands, (size_t)s->g->n_node * sizeof *v->bands);
-    serial->modelled = v->modelled;
     serial->serial = true;
     return build(s, serial);
 }
