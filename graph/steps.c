@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/large.h"
 #include "graph/custom.h"
 #include "graph/program_internal.h"
 
@@ -25,7 +26,7 @@ static int64_t consts_reserve(cynf_builder *b, int64_t bytes)
     const int64_t at = p->consts_bytes, end = CYNF_ROUND_UP(at + bytes, ALIGN_BYTES);
     if (end > b->cap_consts) {
         const int64_t cap = end > 2 * b->cap_consts ? end : 2 * b->cap_consts;
-        void *q = aligned_alloc(ALIGN_BYTES, (size_t)CYNF_ROUND_UP(cap, ALIGN_BYTES));
+        void *q = cynf_alloc_large((size_t)CYNF_ROUND_UP(cap, ALIGN_BYTES));
         if (!q) {
             cynf_build_fail(b, CYNF_ENOMEM, "out of memory for %lld bytes of weights", (long long)cap);
             return -1;

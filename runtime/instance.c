@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/large.h"
 #include "runtime/instance.h"
 
 struct cynf_model {
@@ -60,7 +61,7 @@ CYNF_RT cynf_status cynf_instance_create(cynf_model **out, const cynf_walk *w, c
     const size_t bytes = cynf_instance_bytes(w, o);
     if (!bytes)
         return CYNF_EINVAL;
-    void *buffer = malloc(bytes);
+    void *buffer = cynf_alloc_large(bytes);
     if (!buffer)
         return CYNF_ENOMEM;
     const cynf_status s = cynf_instance_create_in(out, w, o, buffer, bytes);

@@ -71,6 +71,12 @@ banded_chains()
     return $status
 }
 
+# Generated here for aarch64, built by its compiler, run by its emulator.
+generated_for_neon() # [-e N] FOLDER...
+{
+    CROSS=aarch64-linux-gnu- CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -i neon -r "$arm/golden/run-native" -s tests/golden/supported.txt "$@"
+}
+
 # The bits of exact models on every instruction set with fused multiply-adds, and of scalar code, for 1 and 8 threads: all against the first. BITS FOLDER...
 exact_goldens()
 {
@@ -140,6 +146,7 @@ if [ -n "$full" ]; then
         for isa in neon scalar; do
             step "goldens, aarch64 $isa" env CYNF_CPU_MASK=$isa $arm/golden/run-lowered "$out/lowered"
         done
+        [ -d "$shared/goldens" ] && step 'goldens, aarch64 neon, generated: every 90th' generated_for_neon -e 90 "$shared/goldens"
         step 'exact kernels (aarch64): the bits of this machine' same_kernel_bits
         step 'lower exact goldens for aarch64' "$out/gcc/tests/golden/run-goldens" -x "$out/bits" -l "$out/lowered-exact" tests/golden/data
         for isa in neon scalar; do
@@ -156,6 +163,10 @@ if [ -n "$full" ] && [ -d "$shared/goldens" ]; then
     done
     step 'all goldens, exact: the same bits' exact_goldens "$out/bits-all" "$shared/goldens" "$shared/models"
     step 'all goldens, in bands of rows' env CYNF_BANDS=1 "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$shared/goldens" "$shared/models"
+    for isa in ${isas/avx512/}; do
+        step "all goldens, generated, $isa: every 90th" env CFLAGS=-O1 CYNF_CPU_MASK=$isa "$out/gcc/tests/golden/run-goldens" -n fixed -e 90 -s tests/golden/supported.txt \
+            "$shared/goldens"
+    done
     step 'published models, executor' goldens all "$shared/models"
     check="$out/venv/bin/python $shared/goldens/check.py"
     families=conv1d/,conv2d/,depthwise/,separable/,dense/dense,batchnorm/,activation,pooling/,pad_crop/,merge/,shape/,identity/

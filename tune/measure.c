@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/large.h"
 #include "runtime/walk_program.h"
 #include "tune/calibrate.h"
 #include "tune/measure.h"
@@ -39,7 +40,7 @@ static size_t round64(size_t n) { return (n + 63) / 64 * 64; }
 
 static float *random_floats(size_t n, uint32_t seed)
 {
-    float *p = aligned_alloc(64, round64((n + !n) * sizeof(float)));
+    float *p = cynf_alloc_large(round64((n + !n) * sizeof(float)));
     for (size_t i = 0; p && i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
         p[i] = (float)(seed >> 8) * 0x1p-23f - 1;
@@ -187,7 +188,7 @@ static bool race(arena *a, const cynf_problem *p, const cynf_weights *raw, cJSON
         workspace = bytes > workspace ? bytes : workspace;
         good = pack(a, &a->r[i], p, raw, raw_bytes, budget);
     }
-    a->workspace = good ? aligned_alloc(64, round64(workspace)) : NULL;
+    a->workspace = good ? cynf_alloc_large(round64(workspace)) : NULL;
     cynf_contestant *c = a->workspace ? calloc((size_t)a->n, sizeof *c) : NULL;
     if (!c)
         return false;

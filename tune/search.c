@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/large.h"
 #include "runtime/walk_program.h"
 #include "tune/calibrate.h"
 #include "tune/journal.h"
@@ -294,7 +295,7 @@ static bool stable_init(stable *b, const cynf_entrant *e, int n, int32_t threads
     for (int i = 0; i < n && good; i++) {
         good = cynf_walk_of_program(&b->walk[i], e[i].program) == CYNF_OK;
         const size_t bytes = good ? CYNF_ROUND_UP(cynf_walk_bytes(b->walk[i], 1), 64) : 0;
-        good = good && (b->memory[i] = aligned_alloc(64, bytes));
+        good = good && (b->memory[i] = cynf_alloc_large(bytes));
         if (good)
             memset(b->memory[i], 0, bytes);
     }

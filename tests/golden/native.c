@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "native.h"
 
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "cynf/model.h"
 
 static bool shell(const char *format, ...)
 {
@@ -18,15 +15,21 @@ static bool shell(const char *format, ...)
     return !system(command);
 }
 
-static bool generate(const cynf_graph *g, cynf_gen_mode mode, int threads, const char *folder, char *why, size_t cap)
+/* Another machine's kernels are chosen, not run: the self-test's numbers are then of this machine's program. */
+static bool generate(const native_options *o, const cynf_graph *g, const char *folder, char *why, size_t cap)
 {
     char out[512];
-    cynf_program *p = NULL;
+    cynf_program *p = NULL, *here = NULL;
     snprintf(out, sizeof out, "%s/net", folder);
     const char *rows = getenv("CYNF_BANDS");
-    const bool ok = !cynf_program_build(&p, g, &(cynf_build_options){.threads = threads, .force = getenv("CYNF_KERNEL"), .band_rows = rows ? atoi(rows) : 0}, why, cap) &&
-        !cynf_generate(p, &(cynf_gen_options){.out = out, .command = "run-goldens", .mode = mode}, why, cap);
+    const cynf_build_options build = {.threads = o->threads, .force = getenv("CYNF_KERNEL"), .band_rows = rows ? atoi(rows) : 0};
+    bool ok = !o->isas || !cynf_program_build(&here, g, &(cynf_build_options){.threads = 1}, why, cap);
+    cynf_cpu_set_target(o->isas);
+    ok = ok && !cynf_program_build(&p, g, &build, why, cap) &&
+        !cynf_generate(p, &(cynf_gen_options){.out = out, .command = "run-goldens", .mode = o->mode, .reference = here}, why, cap);
+    cynf_cpu_set_target(0);
     cynf_program_free(&p);
+    cynf_program_free(&here);
     return ok;
 }
 
@@ -47,35 +50,37 @@ static bool build(cynf_gen_mode mode, const char *cache, const char *folder, cha
     return ok;
 }
 
-static bool run(const char *folder, int threads, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
+/* Bytes of n samples of a port. */
+static size_t port_bytes(const cynf_model_port *p, size_t n) { return n * (p->bytes / (size_t)p->shape[0]); }
+
+static bool run(const native_options *o, const cynf_net *net, const char *folder, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/net/libnet.so", folder);
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const cynf_model_info *(*get_info)(void) = NULL;
-    if (so)
-        *(void **)&get_info = dlsym(so, "net_info");
-    if (!get_info) {
-        snprintf(why, cap, "%s", dlerror());
-        return false;
-    }
-    const cynf_model_info *info = get_info();
-    cynf_model *m = NULL;
-    cynf_status s = info->create(&m, &(cynf_model_options){.threads = threads, .message = why, .message_bytes = cap});
-    if (!s)
-        s = info->run_batch(m, n, x, y);
-    info->destroy(&m);
-    if (s && !*why)
-        snprintf(why, cap, "native: %s", cynf_status_str(s));
-    return !s;
+    snprintf(path, sizeof path, "%s/x", folder);
+    FILE *f = fopen(path, "wb");
+    bool ok = f != NULL;
+    for (int i = 0; i < cynf_net_inputs(net) && ok; i++)
+        ok = fwrite(x[i], 1, port_bytes(cynf_net_input(net, i), n), f) == port_bytes(cynf_net_input(net, i), n);
+    ok = f && !fclose(f) && ok;
+    ok = ok && shell("%s %s/net/libnet.so %d %zu <%s/x >%s/y", o->runner, folder, o->threads, n, folder, folder);
+    snprintf(path, sizeof path, "%s/y", folder);
+    f = ok ? fopen(path, "rb") : NULL;
+    for (int i = 0; i < cynf_net_outputs(net) && f && ok; i++)
+        ok = fread(y[i], 1, port_bytes(cynf_net_output(net, i), n), f) == port_bytes(cynf_net_output(net, i), n);
+    ok = f && fgetc(f) == EOF && ok;
+    if (f)
+        fclose(f);
+    if (!ok)
+        snprintf(why, cap, "the generated model does not run");
+    return ok;
 }
 
-bool native_run(const cynf_graph *g, cynf_gen_mode mode, const char *cache, int threads, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
+bool native_run(const native_options *o, const cynf_net *net, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
 {
     char folder[] = "/tmp/cynf-native-XXXXXX";
     if (!mkdtemp(folder))
         return false;
-    const bool ok = generate(g, mode, threads, folder, why, cap) && build(mode, cache, folder, why, cap) && run(folder, threads, n, x, y, why, cap);
+    const bool ok = generate(o, net->graph, folder, why, cap) && build(o->mode, o->cache, folder, why, cap) && run(o, net, folder, n, x, y, why, cap);
     shell("rm -rf %s", folder);
     return ok;
 }

@@ -42,9 +42,8 @@ static struct {
     const char *match, *lower, *exact, *supported[MAX_LAYERS], *customs[MAX_CUSTOMS + 1];
     int threads, n_supported, n_customs, every, seen;
     bool verbose, native;
-    cynf_gen_mode mode;
     cynf_math math;
-    char cache[64]; /* objects that portable models have in common */
+    native_options generated;
 } opt = {.threads = 1, .every = 1};
 
 /* ---- reading ----------------------------------------------------------------------------------------------------------- */
@@ -203,7 +202,7 @@ static bool same_native(const cynf_net *net, size_t n, const void *const *x, voi
         bytes[i] = n * (p->bytes / (size_t)p->shape[0]);
         z[i] = calloc(bytes[i] + p->bytes, 1);
     }
-    if (!native_run(net->graph, opt.mode, opt.cache, opt.threads, n, x, z, why, cap))
+    if (!native_run(&opt.generated, net, n, x, z, why, cap))
         return false;
     for (int i = 0; i < cynf_net_outputs(net); i++)
         if (memcmp(y[i], z[i], bytes[i])) {
@@ -244,6 +243,19 @@ static bool begins_anew(cynf_runner *r, const cynf_net *net, size_t n, const voi
     return ok;
 }
 
+/* The executor, and whether a generated model gives the same. */
+static bool run_here(const cynf_net *net, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
+{
+    cynf_runner *r;
+    if (cynf_compile(&r, net, &(cynf_compile_options){.threads = opt.threads}, why, cap))
+        return false;
+    if (cynf_run_batch(r, n, x, y)) {
+        snprintf(why, cap, "%zu samples are no whole number of batches of %d", n, cynf_net_batch(net));
+        return false;
+    }
+    return begins_anew(r, net, n, x, y, why, cap) && (!opt.native || same_native(net, n, x, y, why, cap));
+}
+
 static report_outcome run_net(const cynf_net *net, const golden *g, const char *name, double *worst, char *why, size_t cap)
 {
     const int n_in = cynf_net_inputs(net), n_out = cynf_net_outputs(net);
@@ -251,9 +263,6 @@ static report_outcome run_net(const cynf_net *net, const golden *g, const char *
         snprintf(why, cap, "%d inputs and %d outputs, expected %d and %d", n_in, n_out, g->n_in, g->n_out);
         return REPORT_FAILED;
     }
-    cynf_runner *r;
-    if (cynf_compile(&r, net, &(cynf_compile_options){.threads = opt.threads}, why, cap))
-        return REPORT_FAILED;
     const size_t n = n_in ? (size_t)g->in[0].dim[0] : 1;
     const void *x[LOWERED_MAX_PORTS];
     void *y[LOWERED_MAX_PORTS];
@@ -282,13 +291,7 @@ static report_outcome run_net(const cynf_net *net, const golden *g, const char *
         }
         y[i] = calloc(g->out[i].elems + p->bytes, 8);
     }
-    if (cynf_run_batch(r, n, x, y)) {
-        snprintf(why, cap, "%zu samples are no whole number of batches of %d", n, cynf_net_batch(net));
-        return REPORT_FAILED;
-    }
-    if (!begins_anew(r, net, n, x, y, why, cap))
-        return REPORT_FAILED;
-    if (opt.native && !same_native(net, n, x, y, why, cap))
+    if (!(opt.generated.isas ? native_run(&opt.generated, net, n, x, y, why, cap) : run_here(net, n, x, y, why, cap)))
         return REPORT_FAILED;
     for (int i = 0; i < n_out; i++) {
         char text[256];
@@ -465,7 +468,7 @@ static void read_supported(const char *path)
 int main(int argc, char **argv)
 {
     bool usage = false;
-    for (int c; (c = getopt(argc, argv, "c:e:f:m:l:n:s:t:vx:")) != -1;)
+    for (int c; (c = getopt(argc, argv, "c:e:f:i:m:l:n:r:s:t:vx:")) != -1;)
         switch (c) {
         case 'c':
             usage |= opt.n_customs == MAX_CUSTOMS;
@@ -476,23 +479,33 @@ int main(int argc, char **argv)
             usage |= opt.every < 1;
             break;
         case 'f': opt.math = strcmp(optarg, "sleef") ? CYNF_MATH_POLY : CYNF_MATH_SLEEF; break;
+        case 'i': usage |= !cynf_cpu_parse_mask(optarg, &opt.generated.isas); break;
         case 'm': opt.match = optarg; break;
         case 'n':
             opt.native = true;
-            opt.mode = strcmp(optarg, "portable") ? CYNF_GEN_FIXED : CYNF_GEN_PORTABLE;
+            opt.generated.mode = strcmp(optarg, "portable") ? CYNF_GEN_FIXED : CYNF_GEN_PORTABLE;
             break;
         case 'l': opt.lower = optarg; break;
+        case 'r': opt.generated.runner = optarg; break;
         case 's': read_supported(optarg); break;
         case 't': opt.threads = atoi(optarg); break;
         case 'v': opt.verbose = true; break;
         case 'x': opt.exact = optarg; break;
         default: usage = true;
         }
-    if (usage || optind >= argc) {
-        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-e N] [-x BITS] [-c NAME=FILE.c] [-v] "
-                        "FOLDER...\n"
+    char beside[4096], cache[64];
+    const ssize_t path = readlink("/proc/self/exe", beside, sizeof beside - sizeof "run-native");
+    if (!opt.generated.runner && path > 0) {
+        beside[path] = 0;
+        strcpy(strrchr(beside, '/') + 1, "run-native");
+        opt.generated.runner = beside;
+    }
+    if (usage || optind >= argc || (opt.generated.isas && !opt.native)) {
+        fprintf(stderr, "usage: run-goldens [-m PART,...] [-s SUPPORTED] [-t THREADS] [-l LOWERED] [-n fixed|portable] [-f poly|sleef] [-i ISA -r RUNNER] [-e N] [-x BITS] [-c NAME=FILE.c] "
+                        "[-v] FOLDER...\n"
                         "  -m  only cases whose path holds one of the parts\n  -s  file of supported layer classes: refusing a golden made of them is a failure\n"
-                        "  -n  through the generated model, too, which must give the same bits\n  -e  every N-th case only\n"
+                        "  -n  through the generated model, too, which must give the same bits\n  -i  with -n: of another machine and without the executor; make is told of its compiler by CROSS, and RUNNER runs its programs, "
+                        "run-native the first of them\n  -e  every N-th case only\n"
                         "  -x  exact; the bits of the outputs must be those that the file BITS has from runs before, and new ones are added to it\n"
                         "  -c  a custom layer in C, of all cases\n"
                         "  -f  make of exp, tanh, erf ...\n  -l  write the cases to one file for run-lowered instead of running them\n  -v  print refusals\n"
@@ -500,13 +513,15 @@ int main(int argc, char **argv)
         return 2;
     }
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    snprintf(opt.cache, sizeof opt.cache, "/tmp/cynf-native-objects-%d", (int)getpid());
+    opt.generated.threads = opt.threads;
+    opt.generated.cache = cache;
+    snprintf(cache, sizeof cache, "/tmp/cynf-native-objects-%d", (int)getpid());
     if (opt.lower)
         remove(opt.lower);
     for (; optind < argc; optind++)
         walk(argv[optind], argv[optind]);
     const bool failed = report_finish() != 0;
-    if (opt.native && opt.mode == CYNF_GEN_PORTABLE)
-        native_forget(opt.cache);
+    if (opt.native && opt.generated.mode == CYNF_GEN_PORTABLE)
+        native_forget(cache);
     return failed;
 }
