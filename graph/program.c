@@ -428,7 +428,9 @@ static cynf_status build(cynf_program **out, const cynf_graph *g, const cynf_bui
     }
     if (p) {
         p->bands = b.bands;
+        p->block = b.block;
         b.bands = NULL;
+        b.block = NULL;
     }
     builder_free(&b);
     if (b.status)
@@ -531,6 +533,7 @@ void cynf_program_free(cynf_program **pp)
     free(p->consts);
     free(p->place);
     free(p->bands);
+    free(p->block);
     free(p);
     *pp = NULL;
 }

@@ -86,6 +86,7 @@ typedef struct cynf_program {
     int32_t threads;
     bool serial;              /**< as cynf_decisions.serial */
     int16_t *bands;           /**< per node: as cynf_decisions.bands, the chains that are computed in bands; owned */
+    int32_t *block;           /**< per tensor: the channels of a block; 0: plain; owned */
 } cynf_program;
 
 cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cynf_build_options *o, char *text, size_t cap);

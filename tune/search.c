@@ -8,12 +8,13 @@
 #include "runtime/walk_program.h"
 #include "tune/calibrate.h"
 #include "tune/journal.h"
+#include "tune/layouts.h"
 #include "tune/search.h"
 
 #define PROBLEM_SHARE 0.8        /* of the time limit and of the progress bar: problems; the rest: finals */
 #define PROBLEM_SECONDS 2        /* at most, a race of kernels, and a tenth of that at least; a patient one: fifteen times as long */
 #define ALL_PROBLEMS_SECONDS 75  /* of races of kernels that are not patient, about */
-#define FINAL_SECONDS 10         /* at most, a race of whole models */
+#define FINAL_SECONDS 10.0       /* at most, a race of whole models; half of it: profiles of some */
 #define SMALL_SECONDS 2e-4       /* models that one thread may run faster than several */
 #define PROFILE_ROUNDS 20
 #define RUNNER_UP 1.15           /* slower ones are not tried again in the whole model */
@@ -50,7 +51,6 @@ typedef struct variant {
     const cynf_kernel **kernel; /**< per node: chosen before all else, or NULL */
     bool modelled;              /**< kernels by the cost model alone */
     bool serial;                /**< cynf_decisions.serial */
-    int16_t layout;             /**< of block, every element */
     cynf_program *program;
 } variant;
 
@@ -84,7 +84,7 @@ static void variant_free(variant *v)
 static bool variant_init(variant *v, const cynf_graph *g, int8_t fuse, int16_t layout)
 {
     const size_t nodes = (size_t)g->n_node + 1, tensors = (size_t)g->n_t + 1;
-    *v = (variant){.fuse = malloc(nodes), .block = malloc(tensors * sizeof(int16_t)), .bands = calloc(nodes, sizeof(int16_t)), .kernel = calloc(nodes, sizeof(cynf_kernel *)), .layout = layout};
+    *v = (variant){.fuse = malloc(nodes), .block = malloc(tensors * sizeof(int16_t)), .bands = calloc(nodes, sizeof(int16_t)), .kernel = calloc(nodes, sizeof(cynf_kernel *))};
     if (!v->fuse || !v->block || !v->bands || !v->kernel)
         return false;
     memset(v->fuse, fuse, nodes);
@@ -93,10 +93,11 @@ static bool variant_init(variant *v, const cynf_graph *g, int8_t fuse, int16_t l
     return true;
 }
 
-/* v takes over the fusions of another one, and its kernels. */
+/* v takes over the fusions of another one, its layouts and kernels. */
 static void variant_follow(variant *v, const cynf_graph *g, const variant *of)
 {
     memcpy(v->fuse, of->fuse, (size_t)g->n_node);
+    memcpy(v->block, of->block, (size_t)g->n_t * sizeof *v->block);
     memcpy(v->kernel, of->kernel, (size_t)g->n_node * sizeof *v->kernel);
     v->modelled = of->modelled;
 }
@@ -197,7 +198,8 @@ static int costlier(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static cynf_status measure_all(search *s)
+/* from, to: of the progress bar, and of the time limit. */
+static cynf_status measure_all(search *s, double from, double to)
 {
     /* The costly ones first: should the time run out, the least is lost. */
     qsort(s->problem, (size_t)s->n_problem, sizeof *s->problem, costlier);
@@ -206,13 +208,13 @@ static cynf_status measure_all(search *s)
         total += sqrt(s->problem[i].modelled);
     for (int i = 0; i < s->n_problem; i++) {
         const entry *e = &s->problem[i];
-        show(s, total > 0 ? PROBLEM_SHARE * done / total : 0, e->layer ? e->layer : "");
         done += sqrt(e->modelled);
         if (cJSON_GetObjectItemCaseSensitive(s->kernels, e->signature))
             continue;
+        show(s, total > 0 ? from + (to - from) * (done - sqrt(e->modelled)) / total : from, e->layer ? e->layer : "");
         const double share = ALL_PROBLEMS_SECONDS * sqrt(e->modelled) / total;
         const double allowed = s->o->effort == CYNF_EFFORT_PATIENT ? 15 * PROBLEM_SECONDS : fmin(PROBLEM_SECONDS, fmax(PROBLEM_SECONDS * 0.1, share));
-        s->m.deadline = fmin(end_of(s, PROBLEM_SHARE), cynf_now() + allowed);
+        s->m.deadline = fmin(end_of(s, to), cynf_now() + allowed);
         cJSON *found = cynf_measure_problem(&s->m, &e->problem, &e->raw);
         if (!found) {
             snprintf(s->why, s->cap, "layer \"%s\": out of memory while its kernels were measured", e->layer ? e->layer : "?");
@@ -331,14 +333,14 @@ int cynf_race_programs(cynf_timer *t, cynf_entrant *e, int n, int32_t threads, d
     return winner;
 }
 
-/* Sets fuse of v, of its layout, pair by pair by what was measured. */
-static cynf_status mix_fusions(search *s, variant *v)
+/* Sets fuse of v, whose tensors are all of one layout, pair by pair by what was measured. */
+static cynf_status mix_fusions(search *s, variant *v, int16_t layout)
 {
     variant apart, fused;
     const cynf_kernel *k;
     double *alone = calloc((size_t)s->g->n_node + 1, sizeof *alone);
-    bool made = variant_init(&apart, s->g, 0, v->layout);
-    made = variant_init(&fused, s->g, 1, v->layout) && made; /* both, as both are freed */
+    bool made = variant_init(&apart, s->g, 0, layout);
+    made = variant_init(&fused, s->g, 1, layout) && made; /* both, as both are freed */
     cynf_status status = made && alone ? CYNF_OK : CYNF_ENOMEM;
     if (!status && !(status = build_within(s, &apart, 0)) && !(status = build_within(s, &fused, 0))) {
         for (int i = 0; i < apart.program->n_step; i++)
@@ -358,6 +360,64 @@ static cynf_status mix_fusions(search *s, variant *v)
     return status;
 }
 
+/* The least seconds of each step of n programs, which run in turns, until share of the time limit is over at most; seconds[i] has room for those of program i. */
+static bool profile(search *s, const cynf_entrant *e, int n, double share, double *const *seconds)
+{
+    stable b;
+    int most = 0;
+    for (int i = 0; i < n; i++)
+        most = e[i].program->n_step > most ? e[i].program->n_step : most;
+    double *now = calloc((size_t)most + 1, sizeof *now);
+    const bool good = stable_init(&b, e, n, s->o->threads) && now;
+    const double deadline = fmin(end_of(s, share), cynf_now() + FINAL_SECONDS / 2);
+    for (int round = 0; round < PROFILE_ROUNDS && good && (!round || cynf_now() < deadline); round++)
+        for (int i = 0; i < n; i++) {
+            memset(now, 0, (size_t)most * sizeof *now);
+            cynf_walk_run(b.walk[i], b.pool, b.memory[i], (const void *const *)b.x, b.y, now);
+            for (int k = 0; k < e[i].program->n_step; k++)
+                seconds[i][k] = round ? fmin(seconds[i][k], now[k]) : now[k];
+        }
+    stable_free(&b);
+    free(now);
+    return good;
+}
+
+/*
+ * Layouts tensor by tensor: mixed is made of n variants, each of one layout. What is new between two layouts is measured as all else is. False: nothing is to be gained,
+ * or *status says why not.
+ */
+static bool mix_layouts(search *s, const variant *v, int n, variant *mixed, cynf_status *status)
+{
+    enum { MAX = 8 };
+    cynf_entrant e[MAX] = {{0}};
+    cynf_timed_program timed[MAX];
+    double *seconds[MAX] = {NULL};
+    int8_t *like = calloc((size_t)s->g->n_node + 1, 1);
+    bool good = like != NULL;
+    for (int i = 0; i < n && good; i++) {
+        e[i].program = v[i].program;
+        good = (seconds[i] = calloc((size_t)v[i].program->n_step + 1, sizeof *seconds[i])) != NULL;
+        timed[i] = (cynf_timed_program){v[i].program, seconds[i]};
+    }
+    const double gain = good && profile(s, e, n, 0.85, seconds) ? cynf_mix_layouts(s->g, timed, n, mixed->block, like) : -1;
+    if (gain > 0) {
+        for (int32_t j = 0; j < s->g->n_node; j++)
+            mixed->fuse[j] = v[like[j]].fuse[j];
+        if (!(*status = build_within(s, mixed, 0)))
+            *status = !add_problems(s, mixed->program) ? CYNF_ENOMEM : measure_all(s, PROBLEM_SHARE, 0.9);
+        if (!*status)
+            *status = build(s, mixed);
+        if (unfit(s, *status))
+            *status = CYNF_OK;
+    } else if (gain < 0) {
+        *status = CYNF_ENOMEM;
+    }
+    for (int i = 0; i < n; i++)
+        free(seconds[i]);
+    free(like);
+    return gain > 0 && !*status && mixed->program;
+}
+
 /* Where the runner-up of a step is faster than the winner inside the model, retried takes it. Returns how many steps change. */
 static int try_runners_up(search *s, const variant *v, variant *retried)
 {
@@ -365,32 +425,20 @@ static int try_runners_up(search *s, const variant *v, variant *retried)
     variant other;
     const cynf_kernel *k;
     int changes = 0;
-    double *seconds = calloc(4 * (size_t)p->n_step + 1, sizeof *seconds);
-    if (!variant_init(&other, s->g, 0, v->layout) || !seconds)
+    double *seconds = calloc(2 * (size_t)p->n_step + 1, sizeof *seconds);
+    if (!variant_init(&other, s->g, 0, -1) || !seconds)
         goto out;
-    memcpy(other.fuse, v->fuse, (size_t)s->g->n_node);
-    memcpy(retried->fuse, v->fuse, (size_t)s->g->n_node);
+    variant_follow(&other, s->g, v);
+    variant_follow(retried, s->g, v);
     for (int i = 0; i < p->n_step; i++) {
         const cJSON *e = tunable(&p->step[i]) ? entry_of(s, &p->step[i].problem) : NULL;
         if (e && seconds_of(e, 1, &k) < RUNNER_UP * seconds_of(e, 0, &(const cynf_kernel *){NULL}) && k)
             other.kernel[p->step[i].node] = k;
     }
-    if (build(s, &other))
+    if (build(s, &other) || !profile(s, (const cynf_entrant[]){{.program = p}, {.program = other.program}}, 2, 0.9, (double *const[]){seconds, seconds + p->n_step}))
         goto out;
-    cynf_entrant both[2] = {{.program = p}, {.program = other.program}};
-    double *best[2] = {seconds, seconds + p->n_step}, *now[2] = {seconds + 2 * p->n_step, seconds + 3 * p->n_step};
-    stable b;
-    if (stable_init(&b, both, 2, s->o->threads))
-        for (int round = 0; round < PROFILE_ROUNDS && cynf_now() < end_of(s, 0.9); round++)
-            for (int i = 0; i < 2; i++) {
-                memset(now[i], 0, (size_t)p->n_step * sizeof *seconds);
-                cynf_walk_run(b.walk[i], b.pool, b.memory[i], (const void *const *)b.x, b.y, now[i]);
-                for (int k2 = 0; k2 < p->n_step; k2++)
-                    best[i][k2] = round ? fmin(best[i][k2], now[i][k2]) : now[i][k2];
-            }
-    stable_free(&b);
     for (int i = 0; i < p->n_step; i++)
-        if (other.program->step[i].kernel != p->step[i].kernel && best[1][i] < 0.97 * best[0][i]) {
+        if (other.program->step[i].kernel != p->step[i].kernel && seconds[p->n_step + i] < 0.97 * seconds[i]) {
             retried->kernel[p->step[i].node] = other.program->step[i].kernel;
             changes++;
         }
@@ -464,10 +512,10 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
     for (int i = 0; i < g->n_node; i++) {
         if (g->node[i].dead)
             continue;
-        if (v->layout >= 0 && g->t[g->node[i].out].shape.rank == 4) {
+        if (v->block[g->node[i].out] >= 0 && g->t[g->node[i].out].shape.rank == 4) {
             cJSON *r = node_record(nodes, g, i);
             cJSON_AddNumberToObject(r, "tensor", g->node[i].out);
-            cJSON_AddNumberToObject(r, "block", v->layout);
+            cJSON_AddNumberToObject(r, "block", v->block[g->node[i].out]);
         }
         if (g->node[i].op == CYNF_N_DWCONV2D)
             cJSON_AddNumberToObject(node_record(nodes, g, i), "fuse", 0);
@@ -521,7 +569,7 @@ static cynf_status make_serial(search *s, const variant *v, variant *serial)
 /* The un-tuned program is the incumbent, except where --algo forbids it. */
 static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int n_layouts, cynf_tune_result *result)
 {
-    enum { DEFAULT, FIRST, MAX = 8 };
+    enum { DEFAULT, FIRST, MAX = 9 };
     variant v[MAX];
     cynf_entrant e[MAX] = {{0}};
     int n = 0, winner = FIRST;
@@ -533,7 +581,7 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
     for (int i = 0; i < n_layouts && !status; i++) {
         variant *next = &v[n++];
         status = variant_init(next, s->g, s->o->algo ? 0 : -1, layouts[i]) ? CYNF_OK : CYNF_ENOMEM;
-        if (!status && (s->o->algo || !(status = mix_fusions(s, next))))
+        if (!status && (s->o->algo || !(status = mix_fusions(s, next, layouts[i]))))
             status = build(s, next);
         bool drop = unfit(s, status);
         for (int k = FIRST; k < n - 1 && !status; k++)
@@ -559,13 +607,22 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
             for (int i = FIRST; i < n; i++)
                 if (e[i].result.low < e[best].result.low)
                     best = i;
-            show(s, 0.9, "second best kernels in the whole model");
-            if (!variant_init(&v[n++], s->g, -1, v[best].layout))
-                status = CYNF_ENOMEM;
-            else if (try_runners_up(s, &v[best], &v[n - 1]) > 0 && !build(s, &v[n - 1])) {
-                winner = race_again(s, v, e, (const int[]){DEFAULT, best, n - 1}, 3, winner);
+            if (n - FIRST > 1) {
+                show(s, PROBLEM_SHARE, "layouts tensor by tensor");
+                if (!variant_init(&v[n++], s->g, -1, -1)) {
+                    status = CYNF_ENOMEM;
+                } else if (mix_layouts(s, &v[FIRST], n - 1 - FIRST, &v[n - 1], &status)) {
+                    winner = race_again(s, v, e, (const int[]){DEFAULT, best, n - 1}, 3, winner);
+                    if (winner == n - 1 || (winner == DEFAULT && e[n - 1].result.low < e[best].result.low))
+                        best = n - 1;
+                }
             }
-            if (!status && !variant_init(&v[n++], s->g, -1, v[winner].layout)) {
+            show(s, 0.9, "second best kernels in the whole model");
+            if (!status && !variant_init(&v[n++], s->g, -1, -1))
+                status = CYNF_ENOMEM;
+            else if (!status && try_runners_up(s, &v[best], &v[n - 1]) > 0 && !build(s, &v[n - 1]))
+                winner = race_again(s, v, e, (const int[]){DEFAULT, best, n - 1}, 3, winner);
+            if (!status && !variant_init(&v[n++], s->g, -1, -1)) {
                 status = CYNF_ENOMEM;
             } else if (!status && make_banded(s, &v[winner], &v[n - 1])) {
                 show(s, 0.95, "chains of layers in bands of rows");
@@ -573,7 +630,7 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
             }
             if (!status && s->o->threads > 1 && e[winner].result.median < SMALL_SECONDS) {
                 show(s, 0.97, "one thread");
-                if (!variant_init(&v[n++], s->g, -1, v[winner].layout))
+                if (!variant_init(&v[n++], s->g, -1, -1))
                     status = CYNF_ENOMEM;
                 else if (!(status = make_serial(s, &v[winner], &v[n - 1])))
                     winner = race_again(s, v, e, (const int[]){winner, n - 1, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
@@ -666,7 +723,7 @@ cynf_status cynf_tune(cJSON **plan, cynf_tune_result *result, const cynf_graph *
     const int16_t lanes = (int16_t)cynf_isa_lanes(cynf_cpu_best()), layouts[4] = {-1, 0, lanes, lanes / 2};
     const int n_layouts = o->effort == CYNF_EFFORT_ESTIMATE || o->algo ? 1 : lanes < 4 ? 2 : o->effort == CYNF_EFFORT_PATIENT && lanes >= 8 ? 4 : 3;
     status = s.kernels ? open_journal(&s, result) : CYNF_ENOMEM;
-    if (!status && !(status = collect(&s, layouts, n_layouts)) && !(status = measure_all(&s)))
+    if (!status && !(status = collect(&s, layouts, n_layouts)) && !(status = measure_all(&s, 0, PROBLEM_SHARE)))
         status = finals(&s, cJSON_GetObjectItemCaseSensitive(here, "models"), layouts, n_layouts, result);
     result->problems = s.n_problem;
     if (status && !why[0])

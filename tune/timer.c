@@ -80,7 +80,7 @@ bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b)
         return false;
     /* On a machine so busy that most samples were interrupted the undisturbed ones decide. */
     const bool by_quiet_samples = n >= 10 && a->min < 0.95 * b->min && a->low < 0.98 * b->low;
-    return (ratio[n / 2] < 0.98 && wins >= 0.5 * n + sqrt(n)) || by_quiet_samples;
+    return (ratio[n / 2] < 0.98 && wins >= 0.5 * n + sqrt(n)) || (ratio[n / 2] < 0.99 && wins >= 0.5 * n + 1.5 * sqrt(n)) || by_quiet_samples;
 }
 
 /* Those over limit times the fastest leave. */

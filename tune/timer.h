@@ -42,8 +42,8 @@ typedef void cynf_race_fn(void *ctx, int i);
  */
 int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c);
 
-/** Whether a beats b clearly over the rounds that both took part in: the median of paired ratios is under 0.98 and a sign test clear at two sigma, or,
- * from 10 rounds on, minimum and lower quartile are under 0.95 and 0.98 of b's. Both have their quartiles. */
+/** Whether a beats b clearly over the rounds that both took part in: the median of paired ratios is under 0.98 and a sign test clear at two sigma, or under
+ * 0.99 and clear at three sigma, or, from 10 rounds on, minimum and lower quartile are under 0.95 and 0.98 of b's. Both have their quartiles. */
 bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "runtime/executor.h"
 #include "runtime/walk_program.h"
+#include "tune/layouts.h"
 #include "tune/reference.h"
 #include "tune/search.h"
 
@@ -609,6 +610,47 @@ START_TEST(races_find_the_fastest_and_keep_the_incumbent)
 }
 END_TEST
 
+/* Six convolutions in a row, in two layouts: which of them is the faster changes in the middle, or for one layer alone. */
+START_TEST(layouts_are_mixed)
+{
+    enum { LAYERS = 6 };
+    static const double seconds[2][2][LAYERS] = {{{1, 1, 1, 9, 9, 9}, {9, 9, 20, 1, 1, 1}}, {{1, 1, 1.5, 1, 1, 1}, {4, 4, 1, 4, 4, 4}}};
+    static const double gains[2] = {16, 0}, mixed[2][LAYERS] = {{0, 0, 0, 4, 4, 0}, {0, 0, 0, 0, 0, 0}};
+    cynf_graph *g = cynf_graph_new();
+    cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 8, 8, 16}}, CYNF_F32, "x");
+    for (uint32_t i = 0; i < LAYERS; i++)
+        x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 16, 16}}, i), CYNF_NO_TENSOR, &(cynf_window){.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME});
+    cynf_g_output(g, x, CYNF_F32, "y");
+    ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+    ck_assert_int_eq(g->n_node, LAYERS);
+    int16_t plain[64] = {0}, blocks[64], block[64];
+    int8_t like[LAYERS];
+    char why[512];
+    cynf_program *p[2];
+    for (int t = 0; t < g->n_t; t++)
+        blocks[t] = 4;
+    for (int i = 0; i < 2; i++)
+        ck_assert_msg(!cynf_program_build(&p[i], g, &(cynf_build_options){.threads = 1, .decisions = &(cynf_decisions){.n_tensor = g->n_t, .block = i ? blocks : plain}},
+            why, sizeof why), "%s", why);
+    ck_assert_int_eq(p[0]->n_step, LAYERS);
+    ck_assert_int_eq(p[1]->n_step, LAYERS);
+    ck_assert_int_eq(p[1]->block[g->node[0].out], 4);
+    ck_assert_int_eq(p[1]->block[x], 0); /* an output is as the model says */
+    for (int k = 0; k < 2; k++) {
+        const cynf_timed_program timed[2] = {{p[0], seconds[k][0]}, {p[1], seconds[k][1]}};
+        ck_assert_double_eq_tol(cynf_mix_layouts(g, timed, 2, block, like), gains[k], 1e-9);
+        for (int i = 0; i < LAYERS; i++) {
+            ck_assert_int_eq(block[g->node[i].out], (int)mixed[k][i]);
+            if (!k && (i < 2 || i > 3))
+                ck_assert_int_eq(like[i], i > 3);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        cynf_program_free(&p[i]);
+    cynf_graph_free(&g);
+}
+END_TEST
+
 START_TEST(reference_sees_errors)
 {
     cynf_problem p = {.op = CYNF_OP_CONV2D,
@@ -773,6 +815,7 @@ int main(void)
     tcase_add_test(cases, bad_lines_are_refused);
     tcase_add_test(cases, graph_hash_ignores_weights_and_sees_structure);
     tcase_add_test(cases, races_find_the_fastest_and_keep_the_incumbent);
+    tcase_add_test(cases, layouts_are_mixed);
     tcase_add_test(cases, reference_sees_errors);
     tcase_add_test(cases, killed_tuning_goes_on);
     tcase_add_test(cases, tuned_is_not_slower_and_repeats);
