@@ -8,3 +8,4 @@
 #include "kernels/conv2d/winograd.h"
 #include "kernels/conv2d/direct.h"
 #include "kernels/conv2d/im2col.h"
+#include "kernels/conv2d/strassen.h"

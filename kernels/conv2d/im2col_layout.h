@@ -9,12 +9,14 @@
 
 #include "kernels/conv2d/direct_layout.h"
 
-/** Elements from row to row: whole cache lines, and never a power of two that would put all rows of a tile into few cache sets. */
-static CYNF_INLINE int cynf_conv2d_im2col_stride(const cynf_conv2d *g)
+/** Elements from row to row of k elements: whole cache lines, and never a power of two that would put all rows of a tile into few cache sets. */
+static CYNF_INLINE int cynf_row_stride(int k)
 {
-    const int k = CYNF_ROUND_UP((int)cynf_conv2d_k(g), 16);
-    return k % 128 ? k : k + 16;
+    const int whole = CYNF_ROUND_UP(k, 16);
+    return whole % 128 ? whole : whole + 16;
 }
+
+static CYNF_INLINE int cynf_conv2d_im2col_stride(const cynf_conv2d *g) { return cynf_row_stride((int)cynf_conv2d_k(g)); }
 
 /** Whether the rows of the output (and the residual) follow each other: tiles then run on from one to the next, as over a single row. */
 static CYNF_INLINE bool cynf_conv2d_im2col_runs_on(const cynf_conv2d *g)

@@ -6,3 +6,4 @@
 
 #include "kernels/fc/gemm.h"
 #include "kernels/fc/gemv.h"
+#include "kernels/fc/strassen.h"

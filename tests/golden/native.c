@@ -51,7 +51,7 @@ static bool build(cynf_gen_mode mode, const char *cache, const char *folder, cha
 }
 
 /* Bytes of n samples of a port. */
-static size_t port_bytes(const cynf_model_port *p, size_t n) { return n * (p->bytes / (size_t)p->shape[0]); }
+static size_t port_bytes(const cynf_net *net, const cynf_model_port *p, size_t n) { return n * p->bytes / (size_t)cynf_net_batch(net); }
 
 static bool run(const native_options *o, const cynf_net *net, const char *folder, size_t n, const void *const *x, void *const *y, char *why, size_t cap)
 {
@@ -60,13 +60,13 @@ static bool run(const native_options *o, const cynf_net *net, const char *folder
     FILE *f = fopen(path, "wb");
     bool ok = f != NULL;
     for (int i = 0; i < cynf_net_inputs(net) && ok; i++)
-        ok = fwrite(x[i], 1, port_bytes(cynf_net_input(net, i), n), f) == port_bytes(cynf_net_input(net, i), n);
+        ok = fwrite(x[i], 1, port_bytes(net, cynf_net_input(net, i), n), f) == port_bytes(net, cynf_net_input(net, i), n);
     ok = f && !fclose(f) && ok;
     ok = ok && shell("%s %s/net/libnet.so %d %zu <%s/x >%s/y", o->runner, folder, o->threads, n, folder, folder);
     snprintf(path, sizeof path, "%s/y", folder);
     f = ok ? fopen(path, "rb") : NULL;
     for (int i = 0; i < cynf_net_outputs(net) && f && ok; i++)
-        ok = fread(y[i], 1, port_bytes(cynf_net_output(net, i), n), f) == port_bytes(cynf_net_output(net, i), n);
+        ok = fread(y[i], 1, port_bytes(net, cynf_net_output(net, i), n), f) == port_bytes(net, cynf_net_output(net, i), n);
     ok = f && fgetc(f) == EOF && ok;
     if (f)
         fclose(f);

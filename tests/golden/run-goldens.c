@@ -199,7 +199,7 @@ static bool same_native(const cynf_net *net, size_t n, const void *const *x, voi
     size_t bytes[LOWERED_MAX_PORTS];
     for (int i = 0; i < cynf_net_outputs(net); i++) {
         const cynf_model_port *p = cynf_net_output(net, i);
-        bytes[i] = n * (p->bytes / (size_t)p->shape[0]);
+        bytes[i] = n * p->bytes / (size_t)cynf_net_batch(net);
         z[i] = calloc(bytes[i] + p->bytes, 1);
     }
     if (!native_run(&opt.generated, net, n, x, z, why, cap))

@@ -12,10 +12,12 @@ static void fail(const char *why)
     exit(1);
 }
 
-static void *room(const cynf_model_port *p, size_t n, size_t *bytes)
+/* Of n samples. */
+static size_t port_bytes(const cynf_model_info *info, const cynf_model_port *p, size_t n) { return n * p->bytes / (size_t)info->batch; }
+
+static void *room(size_t bytes)
 {
-    *bytes = n * (p->bytes / (size_t)p->shape[0]);
-    void *room = malloc(*bytes + 1);
+    void *room = malloc(bytes + 1);
     if (!room)
         fail("out of memory");
     return room;
@@ -39,16 +41,15 @@ int main(int argc, char **argv)
     if (!x)
         fail("out of memory");
     for (int i = 0; i < info->n_in; i++) {
-        size_t bytes;
-        x[i] = room(&info->in[i], n, &bytes);
+        const size_t bytes = port_bytes(info, &info->in[i], n);
+        x[i] = room(bytes);
         if (fread(x[i], 1, bytes, stdin) != bytes)
             fail("the inputs are too short");
     }
     if (fgetc(stdin) != EOF)
         fail("the inputs are too long");
-    size_t bytes;
     for (int i = 0; i < info->n_out; i++)
-        y[i] = room(&info->out[i], n, &bytes);
+        y[i] = room(port_bytes(info, &info->out[i], n));
     char why[512] = "";
     cynf_model *m = NULL;
     cynf_status s = info->create(&m, &(cynf_model_options){.threads = atoi(argv[2]), .message = why, .message_bytes = sizeof why});
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
         fail(*why ? why : "run_batch failed");
     info->destroy(&m);
     for (int i = 0; i < info->n_out; i++) {
-        bytes = n * (info->out[i].bytes / (size_t)info->out[i].shape[0]);
+        const size_t bytes = port_bytes(info, &info->out[i], n);
         if (fwrite(y[i], 1, bytes, stdout) != bytes)
             fail("the outputs cannot be written");
         free(y[i]);

@@ -13,6 +13,8 @@ static const int edges[][11] = {
     {1, 17, 17, 1, 16, 7, 2, 1, 3, 3, 1},
     {2, 9, 9, 20, 33, 1, 1, 1, 0, 0, 1},  /* a matrix product over all images */
     {2, 9, 9, 20, 33, 1, 2, 1, 0, 0, 1},
+    {1, 9, 9, 320, 256, 1, 1, 1, 0, 0, 1}, /* more weights than stay in a cache */
+    {2, 7, 7, 330, 260, 1, 2, 1, 0, 0, 1},
     {1, 12, 50, 6, 9, 2, 1, 1, 0, 1, 1},  /* even kernel */
     {1, 15, 15, 4, 8, 3, 1, 4, 4, 4, 1},  /* dilated */
     {2, 11, 7, 20, 20, 3, 1, 2, 1, 3, 1}, /* dilated, padding no multiple of it */
@@ -83,12 +85,25 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
         g->h = (g->oh - 1) * g->sh + 1;
         g->w = (g->ow - 1) * g->sw + 1;
     }
+    const bool product = g->groups == 1 && !g->scaled && test_one_in(r, 4); /* of matrices with even sides, the rows of an image without gaps */
+    if (product) {
+        g->kh = g->kw = 1;
+        g->pt = g->pl = 0;
+        g->h = (g->oh - 1) * g->sh + test_int(r, 1, 2);
+        g->w = (g->ow - 1) * g->sw + test_int(r, 1, 2);
+        g->ic = 2 * test_int(r, 1, 80);
+        g->oc = 2 * test_int(r, 1, 80);
+    }
     g->x = test_view(r, g->n, g->h, g->w, g->ic);
     g->y = test_view(r, g->n, g->oh, g->ow, g->oc);
     g->e = test_epilogue(r);
     if (test_one_in(r, 3)) {
         g->e.residual = 1;
         g->r = test_view(r, g->n, g->oh, g->ow, g->oc);
+    }
+    if (product) {
+        g->y.rs = g->ow * g->y.ps;
+        g->r.rs = g->ow * g->r.ps;
     }
 }
 

@@ -447,6 +447,8 @@ void kernel_test_run(const kernel_test *t, const test_options *o, test_totals *t
         for (size_t k = 0; k < n; k++) {
             if ((o->kernel && !strstr(cynf_kernel_name(kernels[k]), o->kernel)) || !cynf_kernel_supports(kernels[k], &c.p.u))
                 continue;
+            if (c.kind == NONFINITE && kernels[k]->algo->error) /* they spread */
+                continue;
             test_kernel(&state[k], &bits, &c, kernels[k]);
             runs++;
         }
