@@ -44,7 +44,7 @@ typedef struct cynf_algo {
     size_t (*private_bytes)(const void *g, cynf_tile t);                            /**< per thread; NULL: 0; a multiple of 64 */
     double (*cost)(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m); /**< modelled seconds, one thread */
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
-     *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|; infinities and NaN spread likewise. */
+     *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|, scales counted as x; infinities and NaN spread likewise. */
     double (*error)(const void *g, cynf_tile t);
     /**
      * NULL: never. Else whether every element of g is computed by the one sequence of operations that all exact kernels of op have for g, whatever the tile, the

@@ -34,7 +34,7 @@ typedef struct cynf_contestant {
 typedef void cynf_race_fn(void *ctx, int i);
 
 /**
- * Races n contestants by successive halving: after 3 rounds those over 1.3 x the fastest leave, after 10 those over 1.05 x, the rest runs up to
+ * Races n contestants by successive halving: after a round those over 2 x the fastest leave, after 3 those over 1.3 x, after 10 those over 1.05 x, the rest runs up to
  * rounds (at most CYNF_RACE_SAMPLES). A sample is at least 50 us or 20 calls. Contestant 0, the incumbent, never leaves. Stops early at
  * deadline (cynf_now() seconds), but not before every contestant has a sample.
  * @param c out: n contestants
@@ -43,7 +43,7 @@ typedef void cynf_race_fn(void *ctx, int i);
 int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c);
 
 /** Whether a beats b clearly over the rounds that both took part in: the median of paired ratios is under 0.98 and a sign test clear at two sigma, or under
- * 0.99 and clear at three sigma, or, from 10 rounds on, minimum and lower quartile are under 0.95 and 0.98 of b's. Both have their quartiles. */
+ * 0.99 and clear at three sigma, or, of fewer than 4 rounds, a is faster by 5 % in each; or, from 10 rounds on, minimum and lower quartile are under 0.95 and 0.98 of b's. Both have their quartiles. */
 bool cynf_beats(const cynf_contestant *a, const cynf_contestant *b);
 
 #endif

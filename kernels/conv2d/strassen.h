@@ -12,6 +12,7 @@
  *
  * packed      see strassen_layout.h
  * stages      one, or two where the weights are many: the sums, the products
+ *             scaled: the sums are of x times s
  * units       tiles; of the products (panel, tile); any split is safe
  * Over-read, over-write: none. The result does not depend on the tile, but is not that of direct: roundings spread over the quarters.
  */
@@ -21,8 +22,14 @@
 #include "kernels/conv2d/direct.h"
 #include "kernels/conv2d/strassen_layout.h"
 
-/** The sums of the tile whose first pair is q0, rows pairs. x points at the image. */
-static CYNF_INLINE void cynf_strassen_add(const cynf_conv2d *g, cynf_strassen s, const int mr, int q0, int rows, const float *x, float *sums)
+static CYNF_INLINE vf cynf_strassen_load(const float *x, ptrdiff_t at, const float *scale, int c, int n)
+{
+    const vf v = n < VL ? vf_loadn(x + at, n) : vf_load(x + at);
+    return scale ? vf_mul(v, n < VL ? vf_loadn(scale + c, n) : vf_load(scale + c)) : v;
+}
+
+/** The sums of the tile whose first pair is q0, rows pairs. x points at the image; scale: what its channels count, or NULL. */
+static CYNF_INLINE void cynf_strassen_add(const cynf_conv2d *g, cynf_strassen s, const int mr, int q0, int rows, const float *x, const float *scale, float *sums)
 {
     const ptrdiff_t step = (ptrdiff_t)mr * s.stride;
     for (int m = 0; m < rows; m++) {
@@ -34,12 +41,8 @@ static CYNF_INLINE void cynf_strassen_add(const cynf_conv2d *g, cynf_strassen s,
         for (int c = 0; c < s.k; c += VL, to += VL) {
             const int n = s.k - c;
             const ptrdiff_t left = cynf_channel(&g->x, c), right = cynf_channel(&g->x, c + s.k);
-            const vf x11 = n < VL ? vf_loadn(a1 + left, n) : vf_load(a1 + left), x12 = n < VL ? vf_loadn(a1 + right, n) : vf_load(a1 + right);
-            vf x21 = vf_zero(), x22 = x21;
-            if (both) {
-                x21 = n < VL ? vf_loadn(a2 + left, n) : vf_load(a2 + left);
-                x22 = n < VL ? vf_loadn(a2 + right, n) : vf_load(a2 + right);
-            }
+            const vf x11 = cynf_strassen_load(a1, left, scale, c, n), x12 = cynf_strassen_load(a1, right, scale, c + s.k, n);
+            const vf x21 = both ? cynf_strassen_load(a2, left, scale, c, n) : vf_zero(), x22 = both ? cynf_strassen_load(a2, right, scale, c + s.k, n) : vf_zero();
             vf_store(to, vf_add(x11, x22));
             vf_store(to + step, vf_add(x21, x22));
             vf_store(to + 2 * step, x11);
@@ -151,6 +154,7 @@ static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int s
     const cynf_strassen s = cynf_strassen_cut(g, t);
     const size_t sums = cynf_conv2d_strassen_sums(s, t), tiles = (size_t)g->n * (size_t)s.tiles;
     float *const quarter = cynf_private(a, cynf_conv2d_strassen_shared_bytes(g, t), cynf_conv2d_strassen_private_bytes(g, t), thread);
+    const float *scale = g->scaled ? a->x[1 + !!g->e.residual] : NULL;
     float *const own = quarter + 4 * t.mr * t.nv * t.v;
     for (size_t unit = begin; unit < end; unit++) {
         const int tile = (int)(unit % (size_t)s.tiles), image = (int)(unit % tiles / (size_t)s.tiles);
@@ -158,7 +162,7 @@ static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int s
         const float *r = g->e.residual ? a->x[1] + (ptrdiff_t)image * g->r.ns : NULL;
         float *y = a->y + (ptrdiff_t)image * g->y.ns;
         if (!s.shared || stage == 0)
-            cynf_strassen_add(g, s, t.mr, tile * t.mr, s.pairs - tile * t.mr < t.mr ? s.pairs - tile * t.mr : t.mr, a->x[0] + (ptrdiff_t)image * g->x.ns, of_tile);
+            cynf_strassen_add(g, s, t.mr, tile * t.mr, s.pairs - tile * t.mr < t.mr ? s.pairs - tile * t.mr : t.mr, a->x[0] + (ptrdiff_t)image * g->x.ns, scale, of_tile);
         if (s.shared && stage == 1)
             cynf_strassen_panel(g, s, t, tile, (int)(unit / tiles), of_tile, a->packed, quarter, r, y);
         for (int panel = 0; panel < s.panels && !s.shared; panel++)

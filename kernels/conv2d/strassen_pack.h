@@ -14,7 +14,7 @@ static inline bool cynf_strassen_vectors_fit(const cynf_view *v, int c, cynf_til
 
 static inline bool cynf_strassen_supports(const cynf_conv2d *g, cynf_tile t)
 {
-    return g->kh == 1 && g->kw == 1 && g->groups == 1 && !g->scaled && !g->pt && !g->pl && (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w && g->ic % 2 == 0 &&
+    return g->kh == 1 && g->kw == 1 && g->groups == 1 && !g->pt && !g->pl && (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w && g->ic % 2 == 0 &&
            g->oc % 2 == 0 && (int64_t)g->oh * g->ow > 1 && cynf_conv2d_im2col_runs_on(g) && cynf_strassen_vectors_fit(&g->x, g->ic, t) &&
            cynf_strassen_vectors_fit(&g->y, g->oc, t) && (!g->e.residual || cynf_strassen_vectors_fit(&g->r, g->oc, t));
 }

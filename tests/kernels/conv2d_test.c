@@ -85,7 +85,7 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
         g->h = (g->oh - 1) * g->sh + 1;
         g->w = (g->ow - 1) * g->sw + 1;
     }
-    const bool product = g->groups == 1 && !g->scaled && test_one_in(r, 4); /* of matrices with even sides, the rows of an image without gaps */
+    const bool product = g->groups == 1 && test_one_in(r, 4); /* of matrices with even sides, the rows of an image without gaps */
     if (product) {
         g->kh = g->kw = 1;
         g->pt = g->pl = 0;

@@ -268,6 +268,13 @@ static double tile_error_of(const test_case *c, const cynf_kernel *k)
         return 0;
     for (size_t i = 0; i < c->extent[0]; i++)
         x = fmax(x, fabs((double)c->x[0][i]));
+    if (c->p.op == CYNF_OP_CONV2D && c->p.u.conv2d.scaled) {
+        const int last = c->inputs - 1;
+        double s = 0;
+        for (size_t i = 0; i < c->extent[last]; i++)
+            s = fmax(s, fabs((double)c->x[last][i]));
+        x *= s;
+    }
     cynf_geometry_weights(c->p.op, &c->p.u, count);
     for (size_t i = 0; i < count[0]; i++)
         w = fmax(w, fabs((double)c->w[0][i]));
