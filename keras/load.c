@@ -211,13 +211,19 @@ static void check_weights(cynf_lower *c)
     const char *policy = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(dtype, "class_name"));
     if (!policy)
         policy = policy_name(dtype);
-    static const char *const int8[] = {"Dense", "Embedding", "ReversibleEmbedding"};
+    static const char *const int8[] = {"Dense", "EinsumDense", "Embedding", "ReversibleEmbedding"};
     for (size_t i = 0; cynf_layer_int8(c) && i < sizeof int8 / sizeof *int8; i++)
         if (!strcmp(c->klass->name, int8[i]))
             return;
     const char *kind = policy ? strstr(policy, "DTypePolicy") : NULL; /* Int4DTypePolicy, GPTQDTypePolicy ..., but DTypePolicy, FloatDTypePolicy */
     if (policy && ((kind && kind != policy && strcmp(policy, "FloatDTypePolicy")) || strstr(policy, "_from_")))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "its dtype policy \"%s\" means quantised weights, which are not supported; save the model before quantize()", policy);
+}
+
+/* Where the mask may stand among the positional arguments of a layer of one input; -1: nowhere. */
+static int mask_position(const char *klass)
+{
+    return !strcmp(klass, "Softmax") ? 1 : -1;
 }
 
 static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *call)
@@ -228,7 +234,8 @@ static bool check_call(cynf_lower *c, const char *klass, const cynf_keras_call *
         cynf_layer_refuse(c, klass, c->json);
         return false;
     }
-    if (call->n_positional != 1 && c->klass->arity == CYNF_ONE_INPUT)
+    const bool masked = call->n_positional == 2 && mask_position(klass) == 1 && cynf_call_input(c, 1, "mask") == 1;
+    if (call->n_positional != 1 && !masked && c->klass->arity == CYNF_ONE_INPUT)
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with %d tensors, expected 1", call->n_positional);
     else if (call->extra && c->klass->arity != CYNF_ANY_CALL && (!call->extra->string || strcmp(call->extra->string, "mask") || cynf_call_input(c, -1, "mask") < 0))
         cynf_graph_fail(g, CYNF_EUNSUPPORTED, "called with an argument (%s) that is not supported", call->extra->string ? call->extra->string : "a constant");
@@ -286,12 +293,12 @@ static bool lower_layer(loader *l, const cynf_keras_layer *k, const cynf_keras_c
     for (int32_t i = 0; i < c.n_in; i++)
         known = known && w->in[i] >= 0;
     if (check_call(&c, k->klass, call) && known) {
-        if (cynf_layer_keeps_mask(k->klass))
-            *w->out_mask = *w->in_mask;
-        const int32_t given = c.klass->arity == CYNF_ONE_INPUT ? cynf_call_input(&c, -1, "mask") : -1;
-        const cynf_tensor_id mask = given < 0 ? CYNF_NO_TENSOR : cynf_nonzero(&c, c.in[given]);
+        const int32_t given = c.klass->arity == CYNF_ONE_INPUT ? cynf_call_input(&c, mask_position(k->klass), "mask") : -1;
+        const cynf_tensor_id mask = given < 0 ? *w->in_mask : cynf_nonzero(&c, c.in[given]);
         if (given >= 0)
             c.mask = &mask;
+        if (cynf_layer_keeps_mask(k->klass))
+            *w->out_mask = mask;
         *w->out = c.klass->lower(&c);
     }
     if (l->g->status)
@@ -403,14 +410,14 @@ static bool lower_model(loader *l, const cynf_keras_model *m, const wires *w, co
 }
 
 /* A model inside a wrapper; the wrapper speaks for its layers. */
-static cynf_tensor_id wrapped_model(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
+static cynf_tensor_id wrapped_model(cynf_lower *c, const cJSON *json, cynf_tensor_id x, cynf_tensor_id *mask)
 {
     loader *l = c->loader;
     const char *name = c->g->cur_name, *klass = c->g->cur_class;
     const bool trial = l->trial;
     const int64_t before = l->parameters;
-    const cynf_tensor_id no_mask = CYNF_NO_TENSOR;
-    cynf_tensor_id y = CYNF_NO_TENSOR, mask = CYNF_NO_TENSOR;
+    const cynf_tensor_id given = *mask;
+    cynf_tensor_id y = CYNF_NO_TENSOR;
     cynf_keras_model *m = NULL;
     char text[256] = "", prefix[1024];
     const cynf_status s = cynf_keras_config(&m, json, text, sizeof text);
@@ -421,7 +428,7 @@ static cynf_tensor_id wrapped_model(cynf_lower *c, const cJSON *json, cynf_tenso
     else if (m->n_in != 1 || m->n_out != 1)
         cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "a model of %d inputs and %d outputs inside it; only one of each is supported", m->n_in, m->n_out);
     else
-        lower_model(l, m, &(wires){&x, &no_mask, &y, &mask}, prefix, false);
+        lower_model(l, m, &(wires){&x, &given, &y, mask}, prefix, false);
     l->trial = trial;
     c->parameters += l->parameters - before;
     l->parameters = before;
@@ -525,6 +532,8 @@ static void keras_version(cynf_lower *c, const cynf_file *f, const cJSON *json)
 {
     const char *v = f->keras_version && f->keras_version[0] ? f->keras_version : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "keras_version"));
     int major = 1, minor = 0;
+    if (!v && cJSON_HasObjectItem(json, "registered_name")) /* to_json() of Keras 3 leaves it out; taken for its latest */
+        v = "3.99";
     if (v)
         sscanf(v, "%4d.%4d", &major, &minor);
     c->keras = major;

@@ -389,10 +389,15 @@ static void find_by_path(cynf_weight_map *w, entry *e)
         }
         if (!give(w, e, i, d, path))
             return;
+        if (i + 1 < e->w.n && !strncmp(e->w.name[i + 1], name, (size_t)sub + !!slash))
+            continue;
+        char *number = strrchr(path, '/') + 1;
+        snprintf(number, sizeof path - (size_t)(number - path), "%d", at + 1);
+        if (cynf_file_dataset(w->f, path)) { /* such as scales of a quantised kernel, of which the config says nothing */
+            problem(w, e, "the file has more weights at %.*s than the %d expected", (int)(number - 1 - path), path, at + 1);
+            return;
+        }
     }
-    snprintf(path, sizeof path, "%s/vars/%d", e->w.where, at + 1);
-    if (e->w.n && !strchr(e->w.name[0], '/') && cynf_file_dataset(w->f, path))
-        problem(w, e, "the file has more weights at %s/vars than the %d expected", e->w.where, e->w.n);
 }
 
 /* ---- .h5: groups with lists ---- */

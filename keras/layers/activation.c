@@ -177,9 +177,9 @@ static cynf_tensor_id softmax(cynf_lower *c)
 {
     const int rank = cynf_shape_of(c, c->in[0]).rank;
     const cJSON *axis = cynf_cfg(c, "axis");
-    const uint32_t mask = axis ? cynf_cfg_axes(c, axis, rank) : last_axis(c, c->in[0]);
-    if (mask & 1)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "softmax over the batch is not supported; use another axis");
+    const bool every = !cynf_cfg_or(c, "axis", c->config); /* null, in a node of keras.ops */
+    const uint32_t mask = axis ? cynf_cfg_axes(c, axis, rank) : every ? (1u << rank) - 1 : last_axis(c, c->in[0]);
+    c->g->batch_mixed |= mask & 1;
     if (c->mask[0] < 0)
         return cynf_g_softmax(c->g, c->in[0], CYNF_SOFTMAX, mask);
     const cynf_tensor_id low = cynf_g_scalar(c->g, -1e9f), x = cynf_g_select(c->g, c->mask[0], c->in[0], low), y = cynf_g_softmax(c->g, x, CYNF_SOFTMAX, mask);
@@ -198,7 +198,7 @@ const cynf_layer_class cynf_layers_activation[] = {
     {"PReLU", prelu, CYNF_ONE_INPUT,
         "shared_axes", "eltwise"},
     {"Softmax", softmax, CYNF_ONE_INPUT,
-        "axes but the batch, mask", "softmax"},
+        "axis, mask", "softmax"},
     {"ThresholdedReLU", thresholded_relu, CYNF_ONE_INPUT,
         "theta", "eltwise"},
     {NULL, NULL, CYNF_ONE_INPUT},

@@ -4,11 +4,19 @@
 
 #include "keras/layers/layer.h"
 
+/* A kernel with a LoRA update that is not merged has no scale of its own any more. */
+static bool has_scale(cynf_lower *c)
+{
+    if (cynf_cfg(c, "lora_rank") && !c->archive)
+        cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an int8 kernel with a LoRA update apart is not supported; save the model as .keras, which merges them");
+    return !c->g->status;
+}
+
 /* Products of whole numbers, then what they stand for: Keras multiplies int8 by int8 into int32, which single precision holds up to 2^24. */
 static cynf_tensor_id int8_dense(cynf_lower *c, cynf_tensor_id w, int32_t units)
 {
-    if (cynf_cfg(c, "lora_rank") && !c->archive)
-        return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "an int8 kernel with a LoRA update apart is not supported; save the model as .keras, which merges them");
+    if (!has_scale(c))
+        return CYNF_NO_TENSOR;
     cynf_tensor_id x_scale, scale = cynf_layer_weight(c, "kernel_scale", &(cynf_shape){1, {units}});
     const cynf_tensor_id x = cynf_quantise(c, c->in[0], 1u << (cynf_shape_of(c, c->in[0]).rank - 1), &x_scale);
     if (x_scale >= 0)
@@ -27,6 +35,38 @@ static cynf_tensor_id dense(cynf_lower *c)
     const cynf_tensor_id w = cynf_layer_kernel(c, &(cynf_shape){2, {k, units}});
     const cynf_tensor_id y = cynf_layer_int8(c) ? int8_dense(c, w, units) : cynf_g_fc(c->g, c->in[0], w, cynf_layer_bias(c, units));
     return cynf_activate(c, y, cynf_cfg(c, "activation"));
+}
+
+/*
+ * The product of whole numbers by an equation over what they stand for. x is scaled over the axes that the output lacks; the kernel's scale is as an output that has size 1
+ * wherever the kernel lacks the axis.
+ */
+static cynf_tensor_id int8_einsum(cynf_lower *c, const char *eq, cynf_tensor_id w)
+{
+    const char *comma = strchr(eq, ','), *arrow = strstr(comma, "->"), *out = arrow + 2;
+    const int rank = cynf_shape_of(c, c->in[0]).rank, named = (int)(comma - eq) - (memchr(eq, '.', (size_t)(comma - eq)) ? 3 : 0);
+    uint32_t summed = 0;
+    int at = 0;
+    for (const char *p = eq; p < comma && at < rank; p++)
+        if (*p == '.') {
+            at += p[1] != '.' ? rank - named : 0;
+        } else {
+            summed |= strchr(out, *p) ? 0 : 1u << at;
+            at++;
+        }
+    cynf_tensor_id x_scale, x = cynf_quantise(c, c->in[0], summed, &x_scale);
+    if (x_scale >= 0)
+        x = cynf_g_binary(c->g, CYNF_ELT_DIV, x, x_scale);
+    const cynf_tensor_id y = cynf_einsum(c, eq, x, w);
+    const cynf_shape full = cynf_shape_of(c, y);
+    const int letters = (int)strlen(out) - (strchr(out, '.') ? 3 : 0);
+    cynf_shape s = {0};
+    for (const char *p = out; *p && s.rank < full.rank; p++) {
+        const int more = *p != '.' ? 1 : p[1] != '.' ? full.rank - letters : 0;
+        for (int i = 0; i < more && s.rank < full.rank; i++, s.rank++)
+            s.d[s.rank] = *p != '.' && memchr(comma + 1, *p, (size_t)(arrow - comma - 1)) ? full.d[s.rank] : 1;
+    }
+    return cynf_g_binary(c->g, CYNF_ELT_DIV, y, cynf_layer_weight(c, "kernel_scale", &s));
 }
 
 /* The kernel has the axes that the equation gives it: sizes from the input where both have them, the others from output_shape. */
@@ -66,7 +106,8 @@ static cynf_tensor_id einsum_dense(cynf_lower *c)
         }
     if (n_k < 1)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "the equation \"%s\" has no kernel", eq);
-    cynf_tensor_id y = cynf_einsum(c, eq, c->in[0], cynf_layer_kernel(c, &k));
+    const cynf_tensor_id w = cynf_layer_kernel(c, &k);
+    cynf_tensor_id y = !cynf_layer_int8(c) ? cynf_einsum(c, eq, c->in[0], w) : has_scale(c) ? int8_einsum(c, eq, w) : CYNF_NO_TENSOR;
     if (bias_axes)
         y = cynf_add_bias(c, y, cynf_layer_weight(c, "bias", &b));
     return cynf_activate(c, y, cynf_cfg(c, "activation"));
@@ -76,6 +117,6 @@ const cynf_layer_class cynf_layers_dense[] = {
     {"Dense", dense, CYNF_ONE_INPUT,
         "any rank, LoRA, int8", "fc, reduce", "int8: as whole numbers in single precision"},
     {"EinsumDense", einsum_dense, CYNF_ONE_INPUT,
-        "equations of two operands with distinct axes, ellipses, bias_axes, LoRA", "fc, gemm", "other equations are refused"},
+        "equations of two operands with distinct axes, ellipses, bias_axes, LoRA, int8", "fc, gemm", "other equations are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };

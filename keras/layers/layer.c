@@ -566,9 +566,15 @@ bool cynf_layer_keeps_mask(const char *klass)
 
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x)
 {
+    cynf_tensor_id no_mask = CYNF_NO_TENSOR;
+    return cynf_lower_masked(c, json, x, &no_mask);
+}
+
+cynf_tensor_id cynf_lower_masked(cynf_lower *c, const cJSON *json, cynf_tensor_id x, cynf_tensor_id *mask)
+{
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "class_name"));
     if (name && cynf_keras_is_model(name) && c->model)
-        return c->g->status ? CYNF_NO_TENSOR : c->model(c, json, x);
+        return c->g->status ? CYNF_NO_TENSOR : c->model(c, json, x, mask);
     const cynf_layer_class *k = name ? cynf_layer_choose(c, name, json) : NULL;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
     if (x >= 0 && k && k->arity != CYNF_ANY_CALL && !cynf_shape_of(c, x).rank)
@@ -577,8 +583,9 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
         return cynf_layer_refuse(c, name, json);
     if (!k || k->arity == CYNF_MANY_INPUTS || !cJSON_IsObject(config))
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "%s inside it is not supported", name ? name : "what is");
-    const cynf_tensor_id no_mask = CYNF_NO_TENSOR;
-    cynf_tensor_id lost;
+    const cynf_tensor_id given = *mask;
+    if (!cynf_layer_keeps_mask(name))
+        *mask = CYNF_NO_TENSOR;
     cynf_lower inner = *c;
     inner.klass = k;
     inner.json = json;
@@ -586,8 +593,8 @@ cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id
     inner.weights = cynf_weights_of(c->file, json, 0);
     inner.in = &x;
     inner.n_in = 1;
-    inner.mask = &no_mask; /* the outer mask is of other steps */
-    inner.out_mask = &lost;
+    inner.mask = &given;
+    inner.out_mask = mask;
     inner.call = NULL;
     inner.n_out = 1;
     const cynf_tensor_id y = c->g->status ? CYNF_NO_TENSOR : k->lower(&inner);

@@ -32,7 +32,8 @@ typedef struct cynf_lower {
     int32_t n_out;
     bool takes_masks;                  /**< set by a layer after which its inputs have no mask for later layers either */
     int64_t parameters;                /**< elements of the weights fetched so far */
-    cynf_tensor_id (*model)(struct cynf_lower *c, const cJSON *json, cynf_tensor_id x); /**< runs a nested model of one input and one output */
+    /** Runs a nested model of one input and one output; mask becomes the output's. */
+    cynf_tensor_id (*model)(struct cynf_lower *c, const cJSON *json, cynf_tensor_id x, cynf_tensor_id *mask);
     void *loader;                      /**< of model */
 } cynf_lower;
 
@@ -70,6 +71,8 @@ cynf_tensor_id cynf_layer_refuse(cynf_lower *c, const char *klass, const cJSON *
 bool cynf_layer_keeps_mask(const char *klass);
 /** Runs the layer described by json ({"class_name", "config"}) inside the call c, on x: wrappers, activations given as layers. */
 cynf_tensor_id cynf_lower_inner(cynf_lower *c, const cJSON *json, cynf_tensor_id x);
+/** The same on an x that has a mask, which becomes that of the result. */
+cynf_tensor_id cynf_lower_masked(cynf_lower *c, const cJSON *json, cynf_tensor_id x, cynf_tensor_id *mask);
 
 /** Whether the call has an argument at that position (Keras 3, from 0) or by that name; null counts as none. */
 const cJSON *cynf_call_arg(const cynf_lower *c, int position, const char *name);

@@ -164,6 +164,12 @@ static cynf_tensor_id clip(cynf_lower *c)
     return unary(c, operand(c, 0, "x"), CYNF_ACT_CLIP, (float)number(c, 1, "x_min", -INFINITY), (float)number(c, 2, "x_max", INFINITY));
 }
 
+/* Whole numbers of 8 and 16 bits. */
+static const struct {
+    const char *type;
+    float low, high;
+} ranges[] = {{"uint8", 0, 255}, {"int8", -128, 127}, {"uint16", 0, 65535}, {"int16", -32768, 32767}};
+
 static cynf_tensor_id cast(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
@@ -173,15 +179,16 @@ static cynf_tensor_id cast(cynf_lower *c)
     const char *to = cJSON_GetStringValue(v);
     if (to && !strcmp(to, "bool"))
         return cynf_nonzero(c, x);
+    for (size_t i = 0; to && i < sizeof ranges / sizeof *ranges; i++)
+        if (!strcmp(ranges[i].type, to)) { /* what does not fit wraps around */
+            const float low = ranges[i].low, span = ranges[i].high - low + 1;
+            return unary(c, binary(c, CYNF_ELT_MOD, unary(c, truncate(c, x), CYNF_ACT_AFFINE, 1, -low), cynf_g_scalar(c->g, span)), CYNF_ACT_AFFINE, 1, low);
+        }
     return to && (!strncmp(to, "int", 3) || !strncmp(to, "uint", 4)) ? truncate(c, x) : x;
 }
 
 static cynf_tensor_id saturate_cast(cynf_lower *c)
 {
-    static const struct {
-        const char *type;
-        float low, high;
-    } ranges[] = {{"uint8", 0, 255}, {"int8", -128, 127}, {"uint16", 0, 65535}, {"int16", -32768, 32767}};
     const cynf_tensor_id x = operand(c, 0, "x");
     const char *to = cynf_cfg_text(c, "dtype");
     for (size_t i = 0; to && i < sizeof ranges / sizeof *ranges; i++)
@@ -411,8 +418,12 @@ static cynf_tensor_id reduction(cynf_lower *c)
         {"Prod", CYNF_REDUCE_PROD}};
     const cynf_tensor_id x = operand(c, 0, "x");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i].name, op_name(c)))
-            return cynf_g_reduce(c->g, x, kinds[i].kind, axes(c, x), keepdims(c));
+        if (!strcmp(kinds[i].name, op_name(c))) {
+            const cynf_tensor_id y = cynf_g_reduce(c->g, x, kinds[i].kind, axes(c, x), keepdims(c));
+            if (!cynf_cfg(c, "initial"))
+                return y;
+            return binary(c, kinds[i].kind == CYNF_REDUCE_MAX ? CYNF_ELT_MAX : CYNF_ELT_MIN, y, cynf_g_scalar(c->g, (float)number(c, -1, "initial", 0)));
+        }
     return CYNF_NO_TENSOR;
 }
 
@@ -684,6 +695,7 @@ static cynf_tensor_id pad(cynf_lower *c)
         before[i] = (int32_t)b->valuedouble;
         after[i] = (int32_t)a->valuedouble;
     }
+    c->g->batch_mixed |= before[0] || after[0];
     if (mode && !strcmp(mode, "constant"))
         return cynf_g_pad(c->g, x, before, after, cJSON_IsNumber(value) ? (float)value->valuedouble : 0);
     const bool symmetric = mode && !strcmp(mode, "symmetric");
@@ -734,6 +746,8 @@ cynf_tensor_id cynf_op_reshape(cynf_lower *c)
         s.d[s.rank] = cJSON_IsNumber(e) && e->valuedouble >= -1 && e->valuedouble < 1 << 30 ? (int32_t)e->valuedouble : s.rank ? 0 : cynf_shape_of(c, x).d[0];
     const cynf_tensor_id y = cynf_g_reshape(c->g, x, &s);
     c->g->batch_mixed |= cynf_shape_of(c, x).d[0] != cynf_shape_of(c, y).d[0];
+    for (int i = 1; i < n; i++) /* so many rows, whatever the batch is */
+        c->g->batch_mixed |= s.d[i] == -1 && cJSON_IsNumber(list->child);
     return y;
 }
 
@@ -904,6 +918,8 @@ static cynf_tensor_id one_hot(cynf_lower *c)
 static cynf_tensor_id log_softmax(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
+    if (!cynf_cfg_or(c, "axis", c->config)) /* null: all axes */
+        return cynf_g_softmax(c->g, x, CYNF_LOG_SOFTMAX, axes(c, x));
     return cynf_g_softmax(c->g, x, CYNF_LOG_SOFTMAX, 1u << axis_of(c, x, option(c, 1, "axis"), -1));
 }
 

@@ -237,6 +237,7 @@ static cynf_tensor_id einsum(cynf_lower *c)
     cynf_tensor_id y = CYNF_NO_TENSOR;
     for (int i = 0; fits && i < n && !c->g->status; i++) {
         const cynf_tensor_id x = distinct(c, operand(c, first + i, "operand"), terms[i]);
+        c->g->batch_mixed |= !c->g->status && !c->g->t[x].data && terms[i][0] != out[0]; /* samples of one operand are not those of the output */
         if (i) { /* what the operands so far, this one and a later one or the output have in common stays */
             char kept[MAX_TERM] = "";
             int k = 0;
@@ -260,7 +261,6 @@ static cynf_tensor_id einsum(cynf_lower *c)
         } else
             y = x;
     }
-    c->g->batch_mixed |= out[0] != terms[0][0]; /* an output that does not begin with the samples as the first operand does */
     return fits ? y : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "the equation \"%s\" is too long, or none", p ? cJSON_GetStringValue(text) : "?");
 }
 

@@ -98,6 +98,7 @@ static cynf_tensor_id triangle(cynf_lower *c) /* Tril, Triu */
     if (c->g->status || s.rank < 2 || !(fabs(k) < 1 << 30))
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "an operand of rank %d, expected at least 2", s.rank);
     const int32_t m = s.d[s.rank - 2], n = s.d[s.rank - 1];
+    c->g->batch_mixed |= s.rank == 2;
     const cynf_tensor_id keep = cynf_g_const(c->g, &(cynf_shape){2, {m, n}}, NULL);
     for (int32_t i = 0; keep >= 0 && i < m; i++)
         for (int32_t j = 0; j < n; j++)
@@ -112,6 +113,7 @@ static cynf_tensor_id diagonal_of(cynf_lower *c, cynf_tensor_id x, int32_t k, in
     int32_t from[2] = {axis1, axis2}, to[2] = {rank - 2, rank - 1};
     if (c->g->status || rank < 2 || !axis_list(c, 2, from, rank))
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "an operand of rank %d, expected at least 2", rank);
+    c->g->batch_mixed |= !from[0] || !from[1];
     x = moved(c, x, 2, from, to);
     cynf_shape s = cynf_shape_of(c, x);
     const int32_t m = s.d[rank - 2], n = s.d[rank - 1];
@@ -250,6 +252,7 @@ static cynf_tensor_id extract_sequences(cynf_lower *c)
     const int32_t length = cynf_cfg_int(c, "sequence_length", 1, CYNF_REQUIRED), stride = cynf_cfg_int(c, "sequence_stride", 1, CYNF_REQUIRED);
     if (c->g->status || s.rank < 1 || s.rank == CYNF_MAX_DIMS || s.d[s.rank - 1] < length)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "windows of %d elements do not fit", length);
+    c->g->batch_mixed |= s.rank == 1;
     const int64_t n = (s.d[s.rank - 1] - length) / stride + 1;
     int32_t *index = n * length <= MAX_CONSTANT ? malloc((size_t)n * (size_t)length * sizeof *index) : NULL;
     if (!index)

@@ -100,7 +100,7 @@ static cynf_tensor_id global_max3d(cynf_lower *c) { return global(c, 3, CYNF_RED
 /* The mean over the steps that the mask keeps. */
 static cynf_tensor_id global_avg1d(cynf_lower *c)
 {
-    const int32_t given = cynf_call_input(c, -1, "mask");
+    const int32_t given = cynf_call_input(c, 1, "mask");
     const cynf_tensor_id mask = given >= 0 ? cynf_nonzero(c, c->in[given]) : c->mask[0];
     if (mask < 0 || cynf_shape_of(c, c->in[0]).rank != 3)
         return global(c, 1, CYNF_REDUCE_MEAN);

@@ -136,6 +136,27 @@ static const struct method *find_method(cynf_lower *c, const char *name)
     return NULL;
 }
 
+/* Keras 3 gives images of whole numbers back as such: rounded, within their type, which a node's tensor names and a model's input declares. */
+static cynf_tensor_id pixels(cynf_lower *c, cynf_tensor_id y)
+{
+    static const struct {
+        const char *name;
+        cynf_dtype type;
+        float low, high;
+    } types[] = {{"uint8", CYNF_U8, 0, 255}, {"int8", CYNF_I8, -128, 127}, {"uint16", CYNF_U16, 0, 65535}, {"int16", CYNF_I16, -32768, 32767},
+        {"int32", CYNF_I32, -INFINITY, INFINITY}, {"uint32", CYNF_U32, 0, INFINITY}, {"int64", CYNF_I64, -INFINITY, INFINITY}};
+    const cJSON *tensor = c->call && c->call->n_in ? c->call->in[0].json : NULL;
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tensor, "config"), "dtype"));
+    for (size_t i = 0; c->keras >= 3 && !c->g->status && i < sizeof types / sizeof *types; i++) {
+        bool whole = name && !strcmp(name, types[i].name);
+        for (int32_t k = 0; k < c->g->n_in && !name; k++)
+            whole |= c->g->in[k].t == c->in[0] && c->g->in[k].dtype == types[i].type;
+        if (whole)
+            return cynf_g_unary(c->g, cynf_g_unary(c->g, y, CYNF_ACT_ROUND, 0, 0, 0), CYNF_ACT_CLIP, types[i].low, types[i].high, 0);
+    }
+    return y;
+}
+
 static cynf_tensor_id upsampling(cynf_lower *c, int n)
 {
     const int rank = cynf_shape_of(c, c->in[0]).rank;
@@ -158,7 +179,7 @@ static cynf_tensor_id upsampling(cynf_lower *c, int n)
         const int64_t out = (int64_t)cynf_shape_of(c, x).d[i] * counts[i];
         x = stretch(c, x, i, out <= 1 << 24 ? (int32_t)out : INT32_MAX, &r);
     }
-    return r.m ? x : CYNF_NO_TENSOR;
+    return r.m ? pixels(c, x) : CYNF_NO_TENSOR;
 }
 
 /* ---- Resizing, CenterCrop ----------------------------------------------------------------------------------------------------- */
@@ -237,7 +258,7 @@ static cynf_tensor_id resize(cynf_lower *c)
     const resizing r = {.m = area || near ? NULL : find_method(c, name ? name : "bilinear"), .antialias = cynf_cfg_bool(c, "antialias", false)};
     for (int i = 0; i < 2 && !c->g->status; i++)
         x = near ? nearest(c, x, first + i, size[i]) : stretch(c, x, first + i, size[i], &r);
-    return x;
+    return near ? x : pixels(c, x);
 }
 
 /* Bilinear, of the part that has the target's proportions. */

@@ -214,6 +214,7 @@ static void cell_step(cynf_lower *c, const cell *k, cynf_tensor_id x, cynf_tenso
 /* A recurrent layer: its input, and what it gives. */
 typedef struct run {
     cynf_tensor_id x, mask;         /* [batch, steps, ..., features]; [batch, steps] or CYNF_NO_TENSOR */
+    cynf_tensor_id passed;          /* the mask of the outputs: not always the one that is heeded */
     cynf_tensor_id state[MAX_STATES];
     int32_t n_state;                /* given ones, then those left behind */
     bool flip;                      /* the outputs' order is that of the computation turned round */
@@ -421,12 +422,14 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
 /* Inputs of the call: the sequence, its mask, initial states. */
 static void inputs(cynf_lower *c, run *r)
 {
-    const int32_t mask = cynf_call_input(c, -1, "mask");
+    const int32_t mask = cynf_call_input(c, c->keras == 3 ? 2 : -1, "mask");
     r->x = c->in[0];
-    r->mask = mask >= 0 ? cynf_nonzero(c, c->in[mask]) : c->mask[0];
+    r->passed = mask >= 0 ? cynf_nonzero(c, c->in[mask]) : c->mask[0];
     for (int32_t i = 1; i < c->n_in; i++)
         if (i != mask && r->n_state < MAX_STATES)
             r->state[r->n_state++] = c->in[i];
+    /* Keras 3 hands over the mask that comes along with the sequence only when no other tensor is given. */
+    r->mask = mask < 0 && r->n_state && c->keras == 3 ? CYNF_NO_TENSOR : r->passed;
 }
 
 /* t, whose first lead axes are batch (and steps), in the layer's own layout. */
@@ -464,7 +467,7 @@ static cynf_tensor_id recurrent(cynf_lower *c)
         for (int32_t i = 0; i < r.n_state && r.states && i + 1 < c->n_out; i++)
             cynf_set_output(c, 1 + i, outward(c, &r, r.state[i], 1));
         if (r.sequences)
-            *c->out_mask = r.mask;
+            *c->out_mask = r.passed;
     }
     return y;
 }
@@ -514,8 +517,11 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
         for (int32_t j = 0; j < r[i].n_state && r[i].states && at < c->n_out && !c->g->status; j++)
             cynf_set_output(c, at++, outward(c, &r[i], r[i].state[j], 1));
     }
-    if (r[0].sequences)
-        *c->out_mask = all.mask;
+    if (r[0].sequences) {
+        *c->out_mask = all.passed;
+        if (mode && cJSON_IsNull(mode) && c->n_out > 1)
+            c->out_mask[1] = all.passed;
+    }
     return c->g->status ? CYNF_NO_TENSOR : out;
 }
 

@@ -66,10 +66,10 @@ static CYNF_INLINE void cynf_strassen_into(const int mr, const int nv, float sig
 }
 
 /**
- * One tile and one panel: rows pairs from q0 on, n channels of each half from oc0 on. sums: of the tile, mr rows of each; quarter: room for four tiles of outputs; y and r
- * point at the image.
+ * One tile and one panel: rows pairs from q0 on, of which the last lacks missing pixels, n channels of each half from oc0 on. sums: of the tile, step rows of each;
+ * quarter: room for four tiles of outputs; y and r point at the image.
  */
-static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s, const int step, const int mr, const int nv, int q0, int rows, int oc0, int n,
+static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s, const int step, const int mr, const int nv, int q0, int rows, int missing, int oc0, int n,
     const float *sums, const float *packed, float *quarter, const float *r, float *y)
 {
     static const struct {
@@ -102,9 +102,7 @@ static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s
         }
         if (to[i].last < 0)
             continue;
-        const int last = to[i].last, half = last >> 1, oc = oc0 + (last & 1) * s.n, p0 = q0 + half * s.pairs, there = s.pixels - p0 < rows ? s.pixels - p0 : rows;
-        if (there <= 0)
-            continue;
+        const int last = to[i].last, half = last >> 1, oc = oc0 + (last & 1) * s.n, p0 = q0 + half * s.pairs, there = rows - (half ? missing : 0);
 #pragma GCC unroll 32
         for (int m = 0; m < mr; m++)
 #pragma GCC unroll 4
@@ -123,21 +121,24 @@ static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s
     }
 }
 
-/** A tile and a panel; the last tile of an image whose size is literal is as straight as the others. */
+/** A tile and a panel. Where the size of the image is literal, every tile is straight-line code of its own, the last one with the rows that are left. */
 static CYNF_INLINE void cynf_strassen_rows(const cynf_conv2d *g, cynf_strassen s, const int mr, const int nv, int tile, int oc0, int n, const float *sums,
     const float *packed, float *quarter, const float *r, float *y)
 {
-    const int q0 = tile * mr, rows = s.pairs - q0 < mr ? s.pairs - q0 : mr, last = __builtin_constant_p(g->ow) ? s.pairs % mr : 0;
-    if (last && rows == last)
-        cynf_strassen_tile(g, s, mr, last, nv, q0, last, oc0, n, sums, packed, quarter, r, y);
+    const int last = s.pairs - (s.tiles - 1) * mr, odd = s.pixels % 2;
+    const bool at_end = tile == s.tiles - 1;
+    if (!__builtin_constant_p(g->ow))
+        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, at_end ? last : mr, at_end ? odd : 0, oc0, n, sums, packed, quarter, r, y);
+    else if ((last < mr || odd) && at_end)
+        cynf_strassen_tile(g, s, mr, last, nv, tile * mr, last, odd, oc0, n, sums, packed, quarter, r, y);
     else
-        cynf_strassen_tile(g, s, mr, mr, nv, q0, rows, oc0, n, sums, packed, quarter, r, y);
+        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, mr, 0, oc0, n, sums, packed, quarter, r, y);
 }
 
 static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen s, cynf_tile t, int tile, int panel, const float *sums, const float *weights, float *quarter,
     const float *r, float *y)
 {
-    const int nr = t.nv * t.v, oc0 = panel * nr, narrow = s.n % nr, n = s.n - oc0 < nr ? narrow : nr;
+    const int nr = t.nv * t.v, oc0 = panel * nr, narrow = s.n % nr, n = narrow && panel == s.panels - 1 ? narrow : nr;
     const float *packed = weights + (size_t)oc0 * cynf_conv2d_strassen_column(s);
     if (CYNF_CEIL_DIV(n, t.v) == t.nv)
         cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, quarter, r, y);
