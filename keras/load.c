@@ -347,6 +347,21 @@ static bool value(loader *l, const values *v, const cynf_keras_ref *r, cynf_tens
     return false;
 }
 
+/* The masks that Keras 3 names in the call of a nested model; false: other tensors than its inputs and these are given. */
+static bool model_masks(loader *l, const cynf_keras_call *call, int32_t n_in, const cynf_tensor_id *in, cynf_tensor_id *in_mask)
+{
+    const cJSON *mask = cJSON_GetObjectItemCaseSensitive(call->kwargs, "mask");
+    int32_t found = 0;
+    cynf_lower c = l->proto;
+    for (int32_t i = n_in; i < call->n_in; i++)
+        for (int32_t j = 0; j < n_in; j++)
+            if (call->in[i].json == (cJSON_IsArray(mask) ? cJSON_GetArrayItem(mask, j) : j ? NULL : mask)) {
+                in_mask[j] = in[i] < 0 ? CYNF_NO_TENSOR : cynf_nonzero(&c, in[i]);
+                found++;
+            }
+    return call->n_in == n_in + found;
+}
+
 /* again: the layer's weights have been counted in an earlier call. */
 static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, const char *prefix, bool again)
 {
@@ -369,7 +384,7 @@ static void lower_call(loader *l, const values *v, const cynf_keras_ref *at, con
     for (int32_t i = 0; in && i < call->n_in && !l->g->status; i++)
         value(l, v, &call->in[i], in + i, in + call->n_in + i);
     if (in && k->model) {
-        if (call->n_in != k->model->n_in)
+        if (!model_masks(l, call, k->model->n_in, in, in + call->n_in))
             cynf_graph_fail(l->g, CYNF_EFORMAT, "called with %d tensors, expected %d", call->n_in, k->model->n_in);
         else {
             snprintf(name, sizeof name, "%s%s/", prefix, k->name);

@@ -20,7 +20,7 @@ typedef enum cell_kind { SIMPLE, GRU, LSTM } cell_kind;
 typedef struct cell {
     cell_kind kind;
     int32_t units, states;
-    bool reset_after, conv;
+    bool reset_after, conv, first;  /* first: channels_first, computed as channels_last */
     cynf_conv in, back;             /* geometry of a ConvLSTM: input and recurrent convolution */
     cynf_tensor_id w, u, bias, u_bias;
     cynf_tensor_id u_candidate;     /* unrolled GRU with the reset gate before the product: u has the gates only */
@@ -178,12 +178,18 @@ static cynf_tensor_id blend(cynf_lower *c, cynf_tensor_id z, cynf_tensor_id h, c
     return cynf_g_muladd(c->g, z, cynf_g_binary(c->g, CYNF_ELT_SUB, h, candidate), candidate);
 }
 
+/* Of channels_first the rows that an activation may work on are not those of the channels. */
+static cynf_tensor_id activate(cynf_lower *c, const cell *k, cynf_tensor_id x, const cJSON *act)
+{
+    return k->first && !cynf_activation_pointwise(act) ? cynf_channels_last(c, cynf_activate(c, cynf_channels_first(c, x), act)) : cynf_activate(c, x, act);
+}
+
 /* Two gates under one activation, or each under its own when it is no element-wise one. */
 static cynf_tensor_id two_gates(cynf_lower *c, const cell *k, cynf_tensor_id z)
 {
     if (cynf_activation_pointwise(k->gate_act))
-        return cynf_activate(c, z, k->gate_act);
-    const cynf_tensor_id part[2] = {cynf_activate(c, gate(c, z, k->units, 0, 1), k->gate_act), cynf_activate(c, gate(c, z, k->units, 1, 1), k->gate_act)};
+        return activate(c, k, z, k->gate_act);
+    const cynf_tensor_id part[2] = {activate(c, k, gate(c, z, k->units, 0, 1), k->gate_act), activate(c, k, gate(c, z, k->units, 1, 1), k->gate_act)};
     return cynf_g_concat(c->g, part, 2, cynf_shape_of(c, z).rank - 1);
 }
 
@@ -192,20 +198,20 @@ static void cell_step(cynf_lower *c, const cell *k, cynf_tensor_id x, cynf_tenso
 {
     const int32_t n = k->units;
     if (k->kind == SIMPLE)
-        state[0] = cynf_activate(c, add(c, recur(c, k, state[0]), x), k->act);
+        state[0] = activate(c, k, add(c, recur(c, k, state[0]), x), k->act);
     else if (k->kind == LSTM) {
         const cynf_tensor_id z = add(c, recur(c, k, state[0]), x), in_forget = two_gates(c, k, gate(c, z, n, 0, 2));
-        const cynf_tensor_id candidate = cynf_activate(c, gate(c, z, n, 2, 1), k->act), out = cynf_activate(c, gate(c, z, n, 3, 1), k->gate_act);
+        const cynf_tensor_id candidate = activate(c, k, gate(c, z, n, 2, 1), k->act), out = activate(c, k, gate(c, z, n, 3, 1), k->gate_act);
         state[1] = cynf_g_muladd(c->g, gate(c, in_forget, n, 0, 1), candidate, mul(c, gate(c, in_forget, n, 1, 1), state[1]));
-        state[0] = mul(c, out, cynf_activate(c, state[1], k->act));
+        state[0] = mul(c, out, activate(c, k, state[1], k->act));
     } else if (k->reset_after) {
         const cynf_tensor_id r = recur(c, k, state[0]), gates = two_gates(c, k, add(c, gate(c, x, n, 0, 2), gate(c, r, n, 0, 2)));
         const cynf_tensor_id candidate = cynf_g_muladd(c->g, gate(c, gates, n, 1, 1), gate(c, r, n, 2, 1), gate(c, x, n, 2, 1));
-        state[0] = blend(c, gate(c, gates, n, 0, 1), state[0], cynf_activate(c, candidate, k->act));
+        state[0] = blend(c, gate(c, gates, n, 0, 1), state[0], activate(c, k, candidate, k->act));
     } else {
         const cynf_tensor_id gates = two_gates(c, k, add(c, recur(c, k, state[0]), gate(c, x, n, 0, 2)));
         const cynf_tensor_id reset = cynf_g_fc(c->g, mul(c, gate(c, gates, n, 1, 1), state[0]), k->u_candidate, CYNF_NO_TENSOR);
-        state[0] = blend(c, gate(c, gates, n, 0, 1), state[0], cynf_activate(c, add(c, reset, gate(c, x, n, 2, 1)), k->act));
+        state[0] = blend(c, gate(c, gates, n, 0, 1), state[0], activate(c, k, add(c, reset, gate(c, x, n, 2, 1)), k->act));
     }
 }
 
@@ -357,6 +363,29 @@ static bool run_cell(cynf_lower *c, const cell *k, run *r, cynf_tensor_id x, con
     return !c->g->status;
 }
 
+/*
+ * Keras, where it unrolls from the last step to the first, repeats outputs of masked steps and then zeroes those at the places of the mask from the first
+ * step on (keras/src/backend/tensorflow/rnn.py); what Keras computes is what counts.
+ */
+static void zero_unrolled(cynf_lower *c, run *r)
+{
+    const int32_t n = r->steps;
+    cynf_shape s = cynf_shape_of(c, r->y);
+    cynf_tensor_id *part = malloc((size_t)n * sizeof *part), mask = r->mask;
+    if (!part) {
+        cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
+        return;
+    }
+    for (int32_t i = 0; i < n && r->flip; i++)
+        part[i] = cynf_take(c, mask, 1, n - 1 - i, 1);
+    if (r->flip)
+        mask = cynf_concat_all(c, part, n, 1);
+    free(part);
+    for (int i = 2; i < s.rank; i++)
+        s.d[i] = 1;
+    r->y = mul(c, r->y, cynf_g_reshape(c->g, mask, &s));
+}
+
 /* Cells of a stack run one after the other over the whole sequence, as none needs a later step of the one before. */
 static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
 {
@@ -392,7 +421,7 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
             r->state[i] = cynf_channels_last(c, r->state[i]);
     }
     r->steps = s.d[1];
-    const bool flip = r->flip;
+    const bool flip = r->flip, late = zeros && back && r->mask >= 0 && r->sequences && cynf_cfg_bool(c, "unroll", false);
     cell *k = malloc(sizeof *k);
     if (!k)
         cynf_graph_fail(c->g, CYNF_ENOMEM, "out of memory");
@@ -408,12 +437,15 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
             cynf_graph_fail(c->g, CYNF_EFORMAT, "called with %d initial states, expected %d or more", given, r->n_state + k->states);
         else {
             const bool outermost = i == cells - 1;
+            k->first = r->first;
             r->flip = outermost ? flip : back; /* the next cell reads the input's order */
-            run_cell(c, k, r, x, &(place){r->n_state, given > 0, back, outermost, zeros && outermost, !outermost || r->sequences});
+            run_cell(c, k, r, x, &(place){r->n_state, given > 0, back, outermost, zeros && !late && outermost, !outermost || r->sequences});
         }
         r->n_state += k->states;
     }
     free(k);
+    if (late && !c->g->status)
+        zero_unrolled(c, r);
     if (given && r->n_state != given)
         cynf_graph_fail(c->g, CYNF_EFORMAT, "called with %d initial states, expected %d", given, r->n_state);
     return !c->g->status;

@@ -71,11 +71,12 @@ static cynf_tensor_id stft(cynf_lower *c)
 static cynf_tensor_id waves(cynf_lower *c, int32_t length, int32_t n, bool sine, const char *window)
 {
     const int32_t bins = n / 2 + 1, before = (n - length) / 2;
+    const int32_t period = length % 2 ? length - 1 : length; /* TensorFlow's windows of odd length are symmetric */
     const double turn = 6.283185307179586, a = window && !strcmp(window, "hamming") ? 0.54 : window ? 0.5 : 1;
     const cynf_tensor_id w = cynf_g_const(c->g, &(cynf_shape){4, {1, length, 1, bins}}, NULL);
     for (int32_t i = 0; w >= 0 && i < length; i++)
         for (int32_t k = 0; k < bins; k++) {
-            const double angle = turn * (double)((int64_t)k * (i + before) % n) / n, size = a - (1 - a) * cos(turn * i / length);
+            const double angle = turn * (double)((int64_t)k * (i + before) % n) / n, size = period ? a - (1 - a) * cos(turn * i / period) : 1;
             c->g->t[w].data[(size_t)i * (size_t)bins + (size_t)k] = (float)(size * (sine ? -sin(angle) : cos(angle)));
         }
     return w;
