@@ -277,6 +277,46 @@ def network_operations():
                                      ops.adaptive_average_pool(i, (3, 2))])
 
 
+def mixed_samples():
+    """What gives each sample something of the others."""
+    ops, a, b = keras.ops, L.Input((4,)), L.Input((4,))
+    return keras.Model([a, b], [ops.einsum('ij,kj->ik', a, b), a[:, :1] - ops.mean(b, axis=-1), ops.tril(a), ops.pad(a, ((0, 1), (0, 0))), ops.softmax(b, axis=None),
+                                ops.log_softmax(a, axis=None)])
+
+
+def whole_numbers():
+    ops, i = keras.ops, L.Input((6, 6, 3), dtype='int32')
+    x = ops.cast(i, 'float32') * 0.7
+    return keras.Model(i, [L.Resizing(4, 5)(i), ops.cast(i * -30, 'uint8'), ops.cast(i * 5000, 'int16'), ops.cumsum(x, axis=1, dtype='int32'), ops.max(x, axis=-1, initial=4.5)])
+
+
+def masks():
+    i = L.Input((3, 4, 2))
+    seen = L.Masking(0.0)(L.ReLU(threshold=0.6)(i))
+    steps = L.Reshape((12, 2))(i)
+    kept = L.Masking(0.0)(L.ReLU(threshold=0.6)(steps))
+    states = L.GRU(3, return_state=True)(steps)
+    late = L.GRU(3, unroll=True, go_backwards=True, return_sequences=True, zero_output_for_mask=True)(kept)
+    return keras.Model(i, [L.TimeDistributed(L.LSTM(3))(seen), L.GRU(3, return_sequences=True)(kept, initial_state=states[1]), late, L.GRU(2)(late),
+                           L.STFTSpectrogram(frame_length=9, frame_step=4, fft_length=16)(L.Reshape((24, 1))(i))])
+
+
+def int8_einsum():
+    model = sequential((5, 6), L.EinsumDense('abc,cde->abde', (None, 2, 3), bias_axes='de'), L.EinsumDense('abcd,cde->abe', (None, 4), bias_axes='e'), L.Dense(3))
+    model.quantize('int8')
+    return model
+
+
+def products():
+    """1x1 convolutions large enough for one level of Strassen, with an odd number of pixels, too."""
+    i = L.Input((7, 9, 16))
+    x = L.Conv2D(160, 1, activation='relu6')(i)
+    y = L.Conv2D(72, 1, strides=2, activation='silu')(x)
+    s = L.Conv2D(72, 1, activation='sigmoid')(L.Conv2D(5, 1, activation='silu')(L.GlobalAveragePooling2D(keepdims=True)(y)))
+    z = L.Conv2D(72, 1)(L.Multiply()([y, s]))
+    return keras.Model(i, [L.Conv2D(130, 1)(x), L.Add()([y, z]), L.Dense(96, activation='gelu')(L.Reshape((63, 160))(x))])
+
+
 CASES = {
     'conv2d_stride_same': lambda: sequential((11, 10, 3), L.Conv2D(20, (3, 4), strides=(2, 3), padding='same', activation='elu')),
     'conv2d_dilated': lambda: sequential((14, 13, 6), L.Conv2D(9, 3, dilation_rate=(2, 3), padding='same')),
@@ -345,6 +385,11 @@ CASES = {
     'inception': inception,
     'two_inputs': two_inputs,
     'nested': nested,
+    'mixed_samples': mixed_samples,
+    'whole_numbers': whole_numbers,
+    'masks': masks,
+    'int8_einsum': int8_einsum,
+    'products': products,
 }
 
 
@@ -370,7 +415,7 @@ def randomise(model, rng):
             r = rng.standard_normal(v.shape) / np.sqrt(fan) if v.ndim > 1 else 0.3 * rng.standard_normal(v.shape)
             if name in ('gamma', 'moving_variance'):
                 r = rng.uniform(0.5, 1.5, v.shape)
-            new.append(v if v.dtype.kind in 'iu' else r.astype(v.dtype))
+            new.append(v if v.dtype.kind in 'iu' or name == 'kernel_scale' else r.astype(v.dtype))
         layer.set_weights(new)
 
 
