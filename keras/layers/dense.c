@@ -117,6 +117,6 @@ const cynf_layer_class cynf_layers_dense[] = {
     {"Dense", dense, CYNF_ONE_INPUT,
         "any rank, LoRA, int8", "fc, reduce", "int8: as whole numbers in single precision"},
     {"EinsumDense", einsum_dense, CYNF_ONE_INPUT,
-        "equations of two operands with distinct axes, ellipses, bias_axes, LoRA, int8", "fc, gemm", "other equations are refused"},
+        "equations of two operands with distinct axes, ellipses, bias_axes, LoRA, int8", "fc, gemm, reduce", "other equations are refused"},
     {NULL, NULL, CYNF_ONE_INPUT},
 };
