@@ -275,6 +275,52 @@ static int line_of(const char *text, const char *at)
     return line;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
+}
+
+/* Sorts the keys of every object in place. */
+static bool sort_keys(cJSON *item)
+{
+    const int n = cJSON_GetArraySize(item);
+    cJSON *child;
+    cJSON_ArrayForEach(child, item)
+        if (!sort_keys(child))
+            return false;
+    if (!cJSON_IsObject(item) || n < 2)
+        return true;
+    cJSON **list = malloc((size_t)n * sizeof(cJSON *));
+    if (!list)
+        return false;
+    for (int i = 0; i < n; i++)
+        list[i] = cJSON_DetachItemViaPointer(item, item->child);
+    qsort(list, (size_t)n, sizeof *list, compare_keys);
+    for (int i = 0; i < n; i++) {
+        char *key = list[i]->string;
+        list[i]->string = NULL; /* the call below copies it */
+        cJSON_AddItemToObject(item, key, list[i]);
+        cJSON_free(key);
+    }
+    free(list);
+    return true;
+}
+
+/* A key that an object with sorted keys has twice, or NULL: which of the two counts would depend on who reads it. */
+static const char *key_twice(const cJSON *item)
+{
+    const cJSON *child;
+    const char *key = NULL;
+    cJSON_ArrayForEach(child, item)
+    {
+        if (cJSON_IsObject(item) && child->next && !strcmp(child->string, child->next->string))
+            return child->string;
+        if ((key = key_twice(child)))
+            break;
+    }
+    return key;
+}
+
 cynf_status cynf_plan_parse(cJSON **out, const char *text, const char *name, char *why, size_t cap)
 {
     const char *end = NULL;
@@ -284,10 +330,12 @@ cynf_status cynf_plan_parse(cJSON **out, const char *text, const char *name, cha
         snprintf(why, cap, "%s: line %d: no complete JSON; the file is truncated or damaged", name, line_of(text, end ? end : text));
         return CYNF_EPLAN_FORMAT;
     }
-    if (!check_plan(plan, inner, sizeof inner)) {
-        snprintf(why, cap, "%s: %s", name, inner);
+    const bool sorted = sort_keys(plan);
+    const char *twice = sorted ? key_twice(plan) : NULL;
+    if (!sorted || (twice && !wrong(inner, sizeof inner, "the key \"%.200s\" stands twice in one object", twice)) || !check_plan(plan, inner, sizeof inner)) {
+        snprintf(why, cap, "%s: %s", name, sorted ? inner : "out of memory");
         cJSON_Delete(plan);
-        return CYNF_EPLAN_FORMAT;
+        return sorted ? CYNF_EPLAN_FORMAT : CYNF_ENOMEM;
     }
     *out = plan;
     return CYNF_OK;
@@ -334,37 +382,6 @@ cynf_status cynf_plan_load(cJSON **out, const char *path, char *why, size_t cap)
     const cynf_status s = cynf_plan_parse(out, text, path, why, cap);
     free(text);
     return s;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
-}
-
-/* Sorts the keys of every object in place. */
-static bool sort_keys(cJSON *item)
-{
-    const int n = cJSON_GetArraySize(item);
-    cJSON *child;
-    cJSON_ArrayForEach(child, item)
-        if (!sort_keys(child))
-            return false;
-    if (!cJSON_IsObject(item) || n < 2)
-        return true;
-    cJSON **list = malloc((size_t)n * sizeof(cJSON *));
-    if (!list)
-        return false;
-    for (int i = 0; i < n; i++)
-        list[i] = cJSON_DetachItemViaPointer(item, item->child);
-    qsort(list, (size_t)n, sizeof *list, compare_keys);
-    for (int i = 0; i < n; i++) {
-        char *key = list[i]->string;
-        list[i]->string = NULL; /* the call below copies it */
-        cJSON_AddItemToObject(item, key, list[i]);
-        cJSON_free(key);
-    }
-    free(list);
-    return true;
 }
 
 char *cynf_plan_print(cJSON *plan)

@@ -112,6 +112,7 @@ START_TEST(edited_plans_are_refused)
     refuse_edited(text, "\"library\":\t", "\"librarian\":\t", "library: expected a string, found nothing");
     refuse_edited(text, "\"kernel\":\t\"cynf_", "\"kernel\":\t\"cynf_my_", "this build has no kernel named \"cynf_my_");
     refuse_edited(text, "threads=1\":\t{\n\t\t\t\t\t\"bound_us\"", "strings=1\":\t{\n\t\t\t\t\t\"bound_us\"", "the key is no problem");
+    refuse_edited(text, "\"library\":\t", "\"library\":\t\"x\",\n\"library\":\t", "the key \"library\" stands twice");
     /* Truncated anywhere. */
     const size_t n = strlen(text);
     for (size_t cut = 0; cut < n - 2; cut += 1 + n / 97) {
