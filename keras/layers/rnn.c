@@ -229,6 +229,7 @@ typedef struct run {
     bool first, sequences, states;  /* channels_first, return_sequences, return_state */
     bool keeps;                     /* stateful: where no states are given it goes on where it ended; the last ones are kept either way */
     int32_t copy;                   /* 1: the backward layer */
+    bool paired;                    /* in a Bidirectional */
 } run;
 
 /* One cell of a stack: its states begin at state[first]; the outermost gives the layer's outputs. */
@@ -393,7 +394,9 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
     const cJSON *one = klass && !strcmp(klass, "RNN") ? cynf_cfg(c, "cell") : c->json, *config = cJSON_GetObjectItemCaseSensitive(one, "config");
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(config, "cells"), *json = cJSON_IsArray(list) ? list->child : one;
     const int cells = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
-    const bool back = cynf_cfg_bool(c, "go_backwards", false) != turn, zeros = cynf_cfg_bool(c, "zero_output_for_mask", false);
+    /* The Bidirectional of tf.keras sets zero_output_for_mask itself, of which files of Keras 2 say nothing; its ConvLSTM does not heed it. */
+    const bool conv = klass && !strncmp(klass, "ConvLSTM", 8), set = r->paired && !c->corner_resize && !(conv && c->keras < 3);
+    const bool back = cynf_cfg_bool(c, "go_backwards", false) != turn, zeros = cynf_cfg_bool(c, set ? "return_sequences" : "zero_output_for_mask", false);
     const int32_t given = r->n_state;
     r->sequences = cynf_cfg_bool(c, "return_sequences", false);
     r->states = cynf_cfg_bool(c, "return_state", false);
@@ -406,7 +409,7 @@ static bool run_cells(cynf_lower *c, run *r, int32_t copy, bool turn)
     cynf_tensor_id x = r->x;
     if (c->g->status)
         return false;
-    r->first = klass && !strncmp(klass, "ConvLSTM", 8) && cynf_cfg_channels_first(c);
+    r->first = conv && cynf_cfg_channels_first(c);
     cynf_shape s = cynf_shape_of(c, x);
     if (s.rank < 3) {
         cynf_graph_fail(c->g, CYNF_EFORMAT, "input of rank %d, expected a shape of at least 3 dimensions", s.rank);
@@ -531,7 +534,7 @@ static cynf_tensor_id bidirectional(cynf_lower *c)
         half.json = i && cJSON_IsObject(own) ? own : cynf_cfg(c, "layer");
         half.config = cJSON_GetObjectItemCaseSensitive(half.json, "config");
         half.weights = half.json ? cynf_weights_of(c->file, half.json, i) : NULL;
-        r[i] = (run){.x = all.x, .mask = all.mask, .n_state = all.n_state / 2, .flip = i};
+        r[i] = (run){.x = all.x, .mask = all.mask, .n_state = all.n_state / 2, .flip = i, .paired = true};
         memcpy(r[i].state, all.state + i * (all.n_state / 2), (size_t)(all.n_state / 2) * sizeof *all.state);
         if (!cJSON_IsObject(half.config) || all.n_state % 2)
             cynf_graph_fail(c->g, CYNF_EFORMAT, "its config has no layer, or it is called with an odd number of states");
