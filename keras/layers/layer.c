@@ -306,6 +306,22 @@ cynf_tensor_id cynf_layer_adapted(cynf_lower *c, const char *name, const cynf_sh
 
 cynf_tensor_id cynf_layer_kernel(cynf_lower *c, const cynf_shape *s) { return cynf_layer_adapted(c, "kernel", s); }
 
+bool cynf_whole_type(const char *dtype, float *low, float *high)
+{
+    static const struct {
+        const char *dtype;
+        float low, high;
+    } types[] = {{"uint8", 0, 255}, {"int8", -128, 127}, {"uint16", 0, 65535}, {"int16", -32768, 32767}, {"int32", -INFINITY, INFINITY}, {"uint32", 0, INFINITY},
+        {"int64", -INFINITY, INFINITY}, {"uint64", 0, INFINITY}};
+    for (size_t i = 0; dtype && i < sizeof types / sizeof *types; i++)
+        if (!strcmp(types[i].dtype, dtype)) {
+            *low = types[i].low;
+            *high = types[i].high;
+            return true;
+        }
+    return false;
+}
+
 bool cynf_layer_int8(const cynf_lower *c)
 {
     const cJSON *dtype = cynf_cfg(c, "dtype"), *config = cJSON_GetObjectItemCaseSensitive(dtype, "config");

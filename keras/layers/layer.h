@@ -154,6 +154,8 @@ cynf_tensor_id cynf_nonzero(cynf_lower *c, cynf_tensor_id x);
 cynf_tensor_id cynf_greater(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q);
 /** Whole numbers as Keras casts them: towards zero. */
 cynf_tensor_id cynf_whole(cynf_lower *c, cynf_tensor_id x);
+/** Whether a dtype is one of whole numbers, and the least and the largest that it has: infinite from 32 bits on, which single precision does not hold. NULL: no. */
+bool cynf_whole_type(const char *dtype, float *low, float *high);
 /** For every whole number of x a row of n elements: 1 at its index, else 0. */
 cynf_tensor_id cynf_one_hot(cynf_lower *c, cynf_tensor_id x, int32_t n);
 /** 1 - truth */

@@ -164,12 +164,6 @@ static cynf_tensor_id clip(cynf_lower *c)
     return unary(c, operand(c, 0, "x"), CYNF_ACT_CLIP, (float)number(c, 1, "x_min", -INFINITY), (float)number(c, 2, "x_max", INFINITY));
 }
 
-/* Whole numbers of 8 and 16 bits. */
-static const struct {
-    const char *type;
-    float low, high;
-} ranges[] = {{"uint8", 0, 255}, {"int8", -128, 127}, {"uint16", 0, 65535}, {"int16", -32768, 32767}};
-
 static cynf_tensor_id cast(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
@@ -179,25 +173,26 @@ static cynf_tensor_id cast(cynf_lower *c)
     const char *to = cJSON_GetStringValue(v);
     if (to && !strcmp(to, "bool"))
         return cynf_nonzero(c, x);
-    for (size_t i = 0; to && i < sizeof ranges / sizeof *ranges; i++)
-        if (!strcmp(ranges[i].type, to)) { /* what does not fit wraps around */
-            const float low = ranges[i].low, span = ranges[i].high - low + 1;
-            return unary(c, binary(c, CYNF_ELT_MOD, unary(c, truncate(c, x), CYNF_ACT_AFFINE, 1, -low), cynf_g_scalar(c->g, span)), CYNF_ACT_AFFINE, 1, low);
-        }
-    return to && (!strncmp(to, "int", 3) || !strncmp(to, "uint", 4)) ? truncate(c, x) : x;
+    float low, high;
+    if (!cynf_whole_type(to, &low, &high))
+        return x;
+    if (isinf(high))
+        return truncate(c, x);
+    const cynf_tensor_id span = cynf_g_scalar(c->g, high - low + 1); /* what does not fit wraps around */
+    return unary(c, binary(c, CYNF_ELT_MOD, unary(c, truncate(c, x), CYNF_ACT_AFFINE, 1, -low), span), CYNF_ACT_AFFINE, 1, low);
 }
 
 static cynf_tensor_id saturate_cast(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x");
     const char *to = cynf_cfg_text(c, "dtype");
-    for (size_t i = 0; to && i < sizeof ranges / sizeof *ranges; i++)
-        if (!strcmp(ranges[i].type, to))
-            return truncate(c, unary(c, x, CYNF_ACT_CLIP, ranges[i].low, ranges[i].high));
+    float low, high;
+    if (cynf_whole_type(to, &low, &high) && !isinf(high))
+        return truncate(c, unary(c, x, CYNF_ACT_CLIP, low, high));
     return to && !strncmp(to, "float", 5) ? x : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "dtype %s is not supported; of whole numbers, those of 8 and 16 bits are", to ? to : "?");
 }
 
-cynf_tensor_id cynf_op_binary(cynf_lower *c, cynf_elt_kind kind) { return binary(c, kind, operand(c, 0, "x1"), operand(c, 1, "x2")); }
+cynf_tensor_id cynf_op_binary(cynf_lower *c, cynf_elt_kind kind) { return binary(c, kind, operand(c, 0, "x1"), second_operand(c, 1)); }
 
 static cynf_tensor_id divide(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT_DIV); }
 static cynf_tensor_id power(cynf_lower *c)
@@ -209,14 +204,14 @@ static cynf_tensor_id floor_divide(cynf_lower *c) { return unary(c, divide(c), C
 
 static cynf_tensor_id logaddexp(cynf_lower *c) /* max(p, q) + log(1 + exp(-|p - q|)) */
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const cynf_tensor_id apart = unary(c, unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), CYNF_ACT_NEG, 0, 0);
     return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0));
 }
 
 static cynf_tensor_id logaddexp2(cynf_lower *c) /* max(p, q) + log(1 + 2^-|p - q|) / log(2) */
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const cynf_tensor_id apart = unary(c, unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), CYNF_ACT_AFFINE, (float)-log(2), 0);
     return binary(c, CYNF_ELT_ADD, binary(c, CYNF_ELT_MAX, p, q), unary(c, unary(c, apart, CYNF_ACT_SOFTPLUS, 0, 0), CYNF_ACT_AFFINE, (float)(1 / log(2)), 0));
 }
@@ -224,7 +219,7 @@ static cynf_tensor_id logaddexp2(cynf_lower *c) /* max(p, q) + log(1 + 2^-|p - q
 static cynf_tensor_id compare(cynf_lower *c)
 {
     const char *name = op_name(c);
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     if (!strcmp(name, "Greater"))
         return cynf_greater(c, p, q);
     if (!strcmp(name, "Less"))
@@ -242,7 +237,7 @@ static cynf_tensor_id logical(cynf_lower *c)
     const char *name = op_name(c);
     if (!strcmp(name, "LogicalNot"))
         return binary(c, CYNF_ELT_EQUAL, operand(c, 0, "x"), cynf_g_scalar(c->g, 0));
-    const cynf_tensor_id p = cynf_nonzero(c, operand(c, 0, "x1")), q = cynf_nonzero(c, operand(c, 1, "x2"));
+    const cynf_tensor_id p = cynf_nonzero(c, operand(c, 0, "x1")), q = cynf_nonzero(c, second_operand(c, 1));
     if (!strcmp(name, "LogicalXor"))
         return cynf_nonzero(c, binary(c, CYNF_ELT_SUB, p, q));
     return binary(c, !strcmp(name, "LogicalAnd") ? CYNF_ELT_MUL : CYNF_ELT_MAX, p, q);
@@ -251,7 +246,7 @@ static cynf_tensor_id logical(cynf_lower *c)
 static cynf_tensor_id where(cynf_lower *c)
 {
     const cynf_tensor_id yes = operand(c, 0, "condition"), x1 = operand(c, 1, "x1");
-    return cynf_g_select(c->g, yes, x1, operand(c, 2, "x2"));
+    return cynf_g_select(c->g, yes, x1, second_operand(c, 2));
 }
 
 static cynf_tensor_id is_number(cynf_lower *c) /* Isnan, Isinf, Isfinite */
@@ -267,7 +262,7 @@ static cynf_tensor_id arctan2(cynf_lower *c) { return cynf_op_binary(c, CYNF_ELT
 static cynf_tensor_id arctan(cynf_lower *c) { return binary(c, CYNF_ELT_ATAN2, operand(c, 0, "x"), cynf_g_scalar(c->g, 1)); }
 static cynf_tensor_id hypot_op(cynf_lower *c)
 {
-    const cynf_tensor_id p = unary(c, operand(c, 0, "x1"), CYNF_ACT_SQUARE, 0, 0), q = unary(c, operand(c, 1, "x2"), CYNF_ACT_SQUARE, 0, 0);
+    const cynf_tensor_id p = unary(c, operand(c, 0, "x1"), CYNF_ACT_SQUARE, 0, 0), q = unary(c, second_operand(c, 1), CYNF_ACT_SQUARE, 0, 0);
     return unary(c, binary(c, CYNF_ELT_ADD, p, q), CYNF_ACT_SQRT, 0, 0);
 }
 
@@ -321,33 +316,33 @@ static cynf_tensor_id sinc(cynf_lower *c)
 static cynf_tensor_id heaviside(cynf_lower *c)
 {
     const cynf_tensor_id x = operand(c, 0, "x1");
-    return cynf_g_select(c->g, x, cynf_not(c, negative(c, x)), operand(c, 1, "x2"));
+    return cynf_g_select(c->g, x, cynf_not(c, negative(c, x)), second_operand(c, 1));
 }
 
 static cynf_tensor_id not_a_number(cynf_lower *c, cynf_tensor_id x) { return cynf_not(c, binary(c, CYNF_ELT_EQUAL, x, x)); }
 
 static cynf_tensor_id extreme(cynf_lower *c) /* Fmax, Fmin: a number rather than NaN */
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const cynf_tensor_id y = binary(c, strcmp(class_name(c), "Fmax") ? CYNF_ELT_MIN : CYNF_ELT_MAX, p, q);
     return cynf_g_select(c->g, not_a_number(c, p), q, cynf_g_select(c->g, not_a_number(c, q), p, y));
 }
 
 static cynf_tensor_id fmod_op(cynf_lower *c) /* the remainder of the sizes with the sign of x1 */
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     return signed_of(c, p, binary(c, CYNF_ELT_MOD, unary(c, p, CYNF_ACT_ABS, 0, 0), unary(c, q, CYNF_ACT_ABS, 0, 0)));
 }
 
 static cynf_tensor_id divide_no_nan(cynf_lower *c)
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     return cynf_g_select(c->g, q, binary(c, CYNF_ELT_DIV, p, q), cynf_g_scalar(c->g, 0));
 }
 
 static cynf_tensor_id isclose(cynf_lower *c) /* |p - q| <= atol + rtol |q| */
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const float rtol = (float)number(c, 2, "rtol", 1e-5), atol = (float)number(c, 3, "atol", 1e-8);
     const cynf_tensor_id apart = unary(c, binary(c, CYNF_ELT_SUB, p, q), CYNF_ACT_ABS, 0, 0), near = unary(c, unary(c, q, CYNF_ACT_ABS, 0, 0), CYNF_ACT_AFFINE, rtol, atol);
     cynf_tensor_id y = binary(c, CYNF_ELT_MAX, binary(c, CYNF_ELT_EQUAL, p, q), binary(c, CYNF_ELT_GREATER_EQUAL, near, apart));
@@ -375,7 +370,7 @@ static cynf_tensor_id erfc_op(cynf_lower *c) { return unary(c, unary(c, operand(
 static cynf_tensor_id ldexp_op(cynf_lower *c) /* x1 2^x2 */
 {
     const cynf_tensor_id p = operand(c, 0, "x1");
-    return binary(c, CYNF_ELT_MUL, p, binary(c, CYNF_ELT_POW, cynf_g_scalar(c->g, 2), operand(c, 1, "x2")));
+    return binary(c, CYNF_ELT_MUL, p, binary(c, CYNF_ELT_POW, cynf_g_scalar(c->g, 2), second_operand(c, 1)));
 }
 
 static cynf_tensor_id full_like(cynf_lower *c)

@@ -22,11 +22,17 @@ static inline cynf_tensor_id operand(cynf_lower *c, int position, const char *na
         return c->in[0];
     if (!v && c->keras < 3 && position == 1)
         v = cynf_call_arg(c, -1, "y");
-    for (int32_t i = 1; i < c->n_in && !c->g->status && !strcmp(name, "x2"); i++) { /* axes meet from the end: samples of one operand another axis of one with more axes */
+    return v ? cynf_operand(c, v) : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "called without operand %d (%s)", position, name);
+}
+
+/* The other operand of a pair. Axes meet from the end, so the samples of one operand meet another axis of one that has more. */
+static inline cynf_tensor_id second_operand(cynf_lower *c, int position)
+{
+    for (int32_t i = 1; i < c->n_in && !c->g->status; i++) {
         const int a = cynf_shape_of(c, c->in[0]).rank, b = cynf_shape_of(c, c->in[i]).rank;
         c->g->batch_mixed |= a && b && a != b;
     }
-    return v ? cynf_operand(c, v) : cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "called without operand %d (%s)", position, name);
+    return operand(c, position, "x2");
 }
 
 /* An option: in the config, or an argument of the call. */

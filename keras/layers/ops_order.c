@@ -244,9 +244,9 @@ static cynf_tensor_id cumulate(cynf_lower *c)
     const bool sum = !strcmp(class_name(c), "Cumsum");
     const cJSON *v = option(c, 1, "axis");
     const cynf_tensor_id given = operand(c, 0, "x");
-    const char *type = cynf_cfg_text(c, "dtype");
     cynf_tensor_id x = v ? given : flat(c, given);
-    if (type && (!strncmp(type, "int", 3) || !strncmp(type, "uint", 4)))
+    float low, high;
+    if (cynf_whole_type(cynf_cfg_text(c, "dtype"), &low, &high))
         x = cynf_whole(c, x);
     const int axis = axis_of(c, x, v, 0);
     const cynf_shape s = cynf_shape_of(c, x);

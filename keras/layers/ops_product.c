@@ -22,7 +22,7 @@ static cynf_tensor_id spread_over(cynf_lower *c, cynf_tensor_id x, const cynf_sh
 /* numpy.matmul: vectors count as a row on the left, as a column on the right; leading axes broadcast. */
 static cynf_tensor_id matmul(cynf_lower *c)
 {
-    cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const int p_rank = cynf_shape_of(c, p).rank, q_rank = cynf_shape_of(c, q).rank;
     if (c->g->status || p_rank < 1 || q_rank < 1)
         return cynf_graph_fail(c->g, CYNF_EFORMAT, "operands of rank %d and %d, expected at least 1", p_rank, q_rank);
@@ -95,7 +95,7 @@ static cynf_tensor_id contract(cynf_lower *c, cynf_tensor_id p, cynf_tensor_id q
 /* axes: how many of the last of the first operand and of the first of the second, or which of each. */
 static cynf_tensor_id tensordot(cynf_lower *c)
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const int p_rank = cynf_shape_of(c, p).rank, q_rank = cynf_shape_of(c, q).rank;
     const cJSON *v = cynf_cfg(c, "axes");
     int32_t axis[2][CYNF_MAX_DIMS];
@@ -123,7 +123,7 @@ static cynf_tensor_id tensordot(cynf_lower *c)
 /* The last axis of the first operand with the last one of the second (inner), or with the last but one (dot). */
 static cynf_tensor_id last_axes(cynf_lower *c, bool inner)
 {
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const int32_t p_rank = cynf_shape_of(c, p).rank, q_rank = cynf_shape_of(c, q).rank, pa = p_rank - 1, qa = q_rank > 1 && !inner ? q_rank - 2 : q_rank - 1;
     return p_rank && q_rank ? contract(c, p, q, 1, &pa, &qa) : binary(c, CYNF_ELT_MUL, p, q);
 }
@@ -133,14 +133,14 @@ cynf_tensor_id cynf_op_dot(cynf_lower *c) { return last_axes(c, false); }
 
 static cynf_tensor_id outer(cynf_lower *c)
 {
-    const cynf_tensor_id p = flat(c, operand(c, 0, "x1")), q = flat(c, operand(c, 1, "x2"));
+    const cynf_tensor_id p = flat(c, operand(c, 0, "x1")), q = flat(c, second_operand(c, 1));
     return binary(c, CYNF_ELT_MUL, cynf_expand(c, p, 1), q);
 }
 
 static cynf_tensor_id vdot(cynf_lower *c)
 {
     const int32_t first = 0;
-    return contract(c, flat(c, operand(c, 0, "x1")), flat(c, operand(c, 1, "x2")), 1, &first, &first);
+    return contract(c, flat(c, operand(c, 0, "x1")), flat(c, second_operand(c, 1)), 1, &first, &first);
 }
 
 /* Of vectors of 3 along the last axis: p[1, 2, 0] q[2, 0, 1] - p[2, 0, 1] q[1, 2, 0] */
@@ -148,7 +148,7 @@ static cynf_tensor_id cross(cynf_lower *c)
 {
     static const char *const keys[4] = {"axisa", "axisb", "axisc", "axis"};
     static const int32_t next[3] = {1, 2, 0}, after[3] = {2, 0, 1};
-    const cynf_tensor_id p = operand(c, 0, "x1"), q = operand(c, 1, "x2");
+    const cynf_tensor_id p = operand(c, 0, "x1"), q = second_operand(c, 1);
     const int32_t pa = cynf_shape_of(c, p).rank - 1, qa = cynf_shape_of(c, q).rank - 1;
     if (c->g->status || pa < 0 || qa < 0 || cynf_shape_of(c, p).d[pa] != 3 || cynf_shape_of(c, q).d[qa] != 3)
         return cynf_graph_fail(c->g, CYNF_EUNSUPPORTED, "only vectors of 3 along the last axis are supported");

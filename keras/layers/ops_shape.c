@@ -208,7 +208,7 @@ static cynf_tensor_id stack_along(cynf_lower *c)
 
 static cynf_tensor_id append(cynf_lower *c)
 {
-    cynf_tensor_id part[2] = {operand(c, 0, "x1"), operand(c, 1, "x2")};
+    cynf_tensor_id part[2] = {operand(c, 0, "x1"), second_operand(c, 1)};
     const cJSON *v = cynf_cfg(c, "axis");
     for (int i = 0; i < 2 && !v; i++)
         part[i] = flat(c, part[i]);

@@ -139,22 +139,17 @@ static const struct method *find_method(cynf_lower *c, const char *name)
 /* Keras 3 gives images of whole numbers back as such: rounded, within their type, which a node's tensor names and a model's input declares. */
 static cynf_tensor_id pixels(cynf_lower *c, cynf_tensor_id y)
 {
-    static const struct {
-        const char *name;
-        cynf_dtype type;
-        float low, high;
-    } types[] = {{"uint8", CYNF_U8, 0, 255}, {"int8", CYNF_I8, -128, 127}, {"uint16", CYNF_U16, 0, 65535}, {"int16", CYNF_I16, -32768, 32767},
-        {"int32", CYNF_I32, -INFINITY, INFINITY}, {"uint32", CYNF_U32, 0, INFINITY}, {"int64", CYNF_I64, -INFINITY, INFINITY}};
+    static const char *const declared[] = {[CYNF_I8] = "int8", [CYNF_U8] = "uint8", [CYNF_I16] = "int16", [CYNF_U16] = "uint16", [CYNF_I32] = "int32", [CYNF_U32] = "uint32",
+        [CYNF_I64] = "int64", [CYNF_U64] = "uint64", [CYNF_BOOL] = NULL};
     const cJSON *tensor = c->call && c->call->n_in ? c->call->in[0].json : NULL;
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tensor, "config"), "dtype"));
-    for (size_t i = 0; c->keras >= 3 && !c->g->status && i < sizeof types / sizeof *types; i++) {
-        bool whole = name && !strcmp(name, types[i].name);
-        for (int32_t k = 0; k < c->g->n_in && !name; k++)
-            whole |= c->g->in[k].t == c->in[0] && c->g->in[k].dtype == types[i].type;
-        if (whole)
-            return cynf_g_unary(c->g, cynf_g_unary(c->g, y, CYNF_ACT_ROUND, 0, 0, 0), CYNF_ACT_CLIP, types[i].low, types[i].high, 0);
-    }
-    return y;
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tensor, "config"), "dtype"));
+    float low, high;
+    for (int32_t k = 0; k < c->g->n_in && !type; k++)
+        if (c->g->in[k].t == c->in[0])
+            type = declared[c->g->in[k].dtype];
+    if (c->keras < 3 || c->g->status || !cynf_whole_type(type, &low, &high))
+        return y;
+    return cynf_g_unary(c->g, cynf_g_unary(c->g, y, CYNF_ACT_ROUND, 0, 0, 0), CYNF_ACT_CLIP, low, high, 0);
 }
 
 static cynf_tensor_id upsampling(cynf_lower *c, int n)

@@ -1,8 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /** The descriptor of conv2d strassen; the body is strassen.h. */
-#include "kernels/conv2d/strassen_pack.h"
+#include "kernels/conv2d/strassen_layout.h"
+#include "kernels/gemm/tile_cost.h"
 
-static bool supports(const void *g, cynf_tile t) { return cynf_strassen_supports(g, t); }
+/* A vector of channels must not straddle a block of a view, nor a half of the channels. */
+static bool vectors_fit(const cynf_view *v, int c, cynf_tile t)
+{
+    return v->b >= c || (v->b % t.v == 0 && c / 2 % v->b == 0);
+}
+
+static bool supports(const void *geometry, cynf_tile t)
+{
+    const cynf_conv2d *g = geometry;
+    return g->kh == 1 && g->kw == 1 && g->groups == 1 && !g->pt && !g->pl && (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w && g->ic % 2 == 0 &&
+           g->oc % 2 == 0 && (int64_t)g->oh * g->ow > 1 && cynf_conv2d_im2col_runs_on(g) && vectors_fit(&g->x, g->ic, t) &&
+           vectors_fit(&g->y, g->oc, t) && (!g->e.residual || vectors_fit(&g->r, g->oc, t));
+}
+
+/* Of the quarters of w, for the product of that number. */
+static float sum_of_weights(int product, float w11, float w12, float w21, float w22)
+{
+    switch (product) {
+    case 0: return w11 + w22;
+    case 1: return w11;
+    case 2: return w12 - w22;
+    case 3: return w21 - w11;
+    case 4: return w22;
+    case 5: return w11 + w12;
+    default: return w21 + w22;
+    }
+}
+
+static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void *packed)
+{
+    const cynf_conv2d *g = geometry;
+    float *out = packed;
+    const cynf_strassen s = cynf_strassen_cut(g, t);
+    const int nr = t.nv * t.v;
+    for (int p0 = 0; p0 < s.n; p0 += nr) {
+        const int n = s.n - p0 < nr ? s.n - p0 : nr, wide = CYNF_ROUND_UP(n, t.v);
+        for (int half = 0; half < 2; half++)
+            for (int i = 0; i < wide; i++)
+                *out++ = i < n && w->bias ? w->bias[half * s.n + p0 + i] : 0;
+        for (int product = 0; product < CYNF_STRASSEN_PRODUCTS; product++)
+            for (int c = 0; c < s.k; c++)
+                for (int i = 0; i < wide; i++) {
+                    const float *upper = w->w + (size_t)c * (size_t)g->oc + (size_t)p0, *lower = upper + (size_t)s.k * (size_t)g->oc;
+                    *out++ = i < n ? sum_of_weights(product, upper[i], upper[i + s.n], lower[i], lower[i + s.n]) : 0;
+                }
+    }
+}
+
+/* The products; the sums, written once and x read; the quarters of the outputs, eight tiles in and out again beside what a store costs. */
+static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_conv2d *g = geometry;
+    const cynf_strassen s = cynf_strassen_cut(g, t);
+    const double full = s.pairs / t.mr, rows = (double)g->n, x = 4.0 * g->n * s.pixels * g->ic;
+    const double products = CYNF_STRASSEN_PRODUCTS * rows * cynf_tile_cost(full, s.pairs % t.mr, s.k, s.n, t, isa, m);
+    const double weights = (double)cynf_conv2d_strassen_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
+    const double sums = (s.shared ? 1.75 * x : 0) / cynf_level_gbps(m, 1.75 * x) + 1.75 * x / m->gbps[0] + x / m->gbps[1];
+    const double quarters = rows * s.tiles * s.panels * 8 * 4 * t.mr * t.nv * t.v / (0.5 * m->gbps[0]);
+    return (products > stream ? products : stream) + (sums + quarters) * 1e-9 + 150e-9;
+}
+
+/*
+ * Of y11, to which most products go: with u = 2^-24, terms of up to 4 |x||w| in two products and of 2 |x||w| in two others, K/2 each, summed one after the other, sums of
+ * operands rounded before.
+ */
+static double error(const void *geometry, cynf_tile t)
+{
+    const cynf_conv2d *g = geometry;
+    (void)t;
+    return 6.0 * g->ic * (0.5 * g->ic + 8);
+}
+
 static int stages(const void *g, cynf_tile t) { return 1 + cynf_strassen_cut(g, t).shared; }
 static size_t units(const void *g, cynf_tile t, int stage) { return cynf_conv2d_strassen_units(g, t, stage); }
 
@@ -14,16 +86,8 @@ static size_t unit_span(const void *geometry, cynf_tile t, int stage)
 }
 
 static size_t packed_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_packed_bytes(g, t); }
-static void pack(const void *g, cynf_tile t, const cynf_weights *w, void *packed) { cynf_strassen_pack(g, t, w, packed); }
-static size_t shared_bytes(const void *g, cynf_tile t) { return CYNF_ROUND_UP(cynf_conv2d_strassen_shared_bytes(g, t), 64); }
+static size_t shared_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_shared_bytes(g, t); }
 static size_t private_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_private_bytes(g, t); }
-static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m) { return cynf_strassen_cost(g, t, isa, m); }
-
-static double error(const void *g, cynf_tile t)
-{
-    (void)t;
-    return cynf_strassen_error(g);
-}
 
 const cynf_algo cynf_conv2d_strassen = {
     .op = CYNF_OP_CONV2D,
