@@ -86,16 +86,28 @@ static void add_function(cynf_gen *g, cynf_text *t, int32_t i)
     cynf_text_add(t, "    %s_%s(&g, (cynf_tile){%d, %d, %d}, stage, a, thread, begin, end);\n}\n", op, k->algo->name, k->tile.v, k->tile.mr, k->tile.nv);
 }
 
-/* Bit a: the call of step s has activation a. */
-static uint64_t activations(const cynf_step *s)
+/* Bit a: the problem has activation a. */
+static uint64_t activations(const cynf_problem *p)
 {
     uint64_t set = 0;
-    for (const cynf_field *f = cynf_geometry_fields(s->problem.op); f->name; f++) {
+    for (const cynf_field *f = cynf_geometry_fields(p->op); f->name; f++) {
         const char *last = strrchr(f->name, '.');
         if (last && !strcmp(last, ".act"))
-            set |= UINT64_C(1) << *(const int32_t *)((const char *)&s->problem.u + f->offset);
+            set |= UINT64_C(1) << *(const int32_t *)((const char *)&p->u + f->offset);
     }
     return set;
+}
+
+/* The list of the names in set: what the kernels have code for. */
+static void add_used(cynf_text *t, const char *what, uint64_t set, const char *const *names)
+{
+    if (!set)
+        return;
+    cynf_text_add(t, "#define CYNF_%s_USED(X)", what);
+    for (int i = 0; set >> i; i++)
+        if (set >> i & 1)
+            cynf_text_add(t, " X(%s)", names[i]);
+    cynf_text_add(t, "\n");
 }
 
 static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *step, int32_t n)
@@ -107,19 +119,21 @@ static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *s
     cynf_text_add(t, "/* SPDX-License-Identifier: MIT */\n/* Layers of %s that run on %s; made by cynf-gen %s, DO NOT EDIT. */\n", g->id, name, g->key[CYNF_KEY_VERSION].s);
     if (isa == CYNF_ISA_SCALAR && g->p->step[step[0]].kernel->fma)
         cynf_text_add(t, "#define CYNF_FMA\n");
-    static const char *const names[] = {
+    uint64_t acts = UINT64_C(1) << CYNF_ACT_LINEAR, elts = 0, reduces = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const cynf_problem *p = &g->p->step[step[i]].problem;
+        acts |= activations(p);
+        elts |= p->op == CYNF_OP_ELTWISE ? UINT64_C(1) << p->u.eltwise.kind : 0;
+        reduces |= p->op == CYNF_OP_REDUCE ? UINT64_C(1) << p->u.reduce.kind : 0;
+    }
 #define X(name, formula) #name,
-        CYNF_ACT_LIST(X)
+    add_used(t, "ACT", acts, (const char *const[]){CYNF_ACT_LIST(X)});
 #undef X
-    };
-    uint64_t used = 0;
-    for (int32_t i = 0; i < n; i++)
-        used |= activations(&g->p->step[step[i]]);
-    cynf_text_add(t, "#define CYNF_ACT_USED(X)");
-    for (int a = 0; a < CYNF_ACT_COUNT; a++)
-        if (used >> a & 1)
-            cynf_text_add(t, " X(%s)", names[a]);
-    cynf_text_add(t, "\n#include \"%s\"\n\n", path);
+#define X(name) #name,
+    add_used(t, "ELT", elts, (const char *const[]){CYNF_ELT_LIST(X)});
+    add_used(t, "REDUCE", reduces, (const char *const[]){CYNF_REDUCE_LIST(X)});
+#undef X
+    cynf_text_add(t, "#include \"%s\"\n\n", path);
     for (int32_t i = 0; i < n; i++) {
         const cynf_algo *algo = g->p->step[step[i]].kernel->algo;
         bool again = false;
@@ -195,6 +209,18 @@ static void add_row(cynf_gen *g, int32_t i)
     cynf_text_add(t, "\n");
 }
 
+/* Brings the steps of an algorithm together, as every unit pays for the headers that it includes. */
+static void group(const cynf_program *p, int32_t *step, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = i + 1, end = i + 1; j < n; j++)
+            if (p->step[step[j]].kernel->algo == p->step[step[i]].kernel->algo) {
+                const int32_t own = step[j];
+                memmove(step + end + 1, step + end, (size_t)(j - end) * sizeof *step);
+                step[end++] = own;
+            }
+}
+
 void cynf_gen_layers(cynf_gen *g)
 {
     const cynf_program *p = g->p;
@@ -206,18 +232,14 @@ void cynf_gen_layers(cynf_gen *g)
     const int32_t per_unit = p->n_step / CYNF_GEN_MAX_UNITS * 2 > FUNCTIONS_PER_UNIT ? p->n_step / CYNF_GEN_MAX_UNITS * 2 : FUNCTIONS_PER_UNIT;
     for (int isa = 0; isa < CYNF_ISA_COUNT; isa++) {
         int32_t n = 0;
-        for (int32_t i = 0; i < p->n_step; i++) {
-            if ((int)p->step[i].kernel->isa != isa || p->step[i].custom || first_alike(p, i) != i)
-                continue;
-            cynf_text_add(&g->key[CYNF_KEY_DECLARE], "cynf_run_fn %s_layer_%d;\n", g->id, i);
-            step[n++] = i;
-            if (n == per_unit) {
-                write_unit(g, (cynf_isa)isa, step, n);
-                n = 0;
+        for (int32_t i = 0; i < p->n_step; i++)
+            if ((int)p->step[i].kernel->isa == isa && !p->step[i].custom && first_alike(p, i) == i) {
+                cynf_text_add(&g->key[CYNF_KEY_DECLARE], "cynf_run_fn %s_layer_%d;\n", g->id, i);
+                step[n++] = i;
             }
-        }
-        if (n)
-            write_unit(g, (cynf_isa)isa, step, n);
+        group(p, step, n);
+        for (int32_t i = 0; i < n; i += per_unit)
+            write_unit(g, (cynf_isa)isa, step + i, n - i < per_unit ? n - i : per_unit);
     }
     free(step);
     for (int32_t i = 0; i < p->n_step; i++) {

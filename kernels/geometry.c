@@ -273,7 +273,7 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
     }
     case CYNF_OP_REDUCE: {
         const cynf_reduce *g = geometry;
-        if ((uint32_t)g->kind > CYNF_REDUCE_SUMSQ)
+        if ((uint32_t)g->kind >= CYNF_REDUCE_COUNT)
             w = "unknown kind";
         else if (!(w = check_dims(g->rank, g->dims)))
             w = check_epilogue(&g->e);

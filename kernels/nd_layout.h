@@ -110,6 +110,7 @@ static CYNF_INLINE void cynf_nd_settle(const cynf_nd *nd, cynf_nd_walk *walk)
     walk->cols = nd->dims[outer + 1] - c < nd->w ? nd->dims[outer + 1] - c : nd->w;
     for (int k = 0; k < CYNF_ND_OPERANDS; k++) {
         walk->at[k] = (ptrdiff_t)r * nd->s[k][outer] + (ptrdiff_t)c * nd->s[k][outer + 1];
+#pragma GCC unroll 1
         for (int i = 0; i < outer; i++)
             walk->at[k] += (ptrdiff_t)walk->idx[i] * nd->s[k][i];
     }
@@ -120,6 +121,7 @@ static CYNF_INLINE cynf_nd_walk cynf_nd_seek(const cynf_nd *nd, size_t unit)
     const size_t blocks = (size_t)nd->down * (size_t)nd->across;
     cynf_nd_walk walk = {.block = (int32_t)(unit % blocks)};
     size_t rest = unit / blocks;
+#pragma GCC unroll 1
     for (int i = nd->rank - 3; i >= 0; i--) {
         walk.idx[i] = (int32_t)(rest % (size_t)nd->dims[i]);
         rest /= (size_t)nd->dims[i];
@@ -128,12 +130,19 @@ static CYNF_INLINE cynf_nd_walk cynf_nd_seek(const cynf_nd *nd, size_t unit)
     return walk;
 }
 
+/** The next index of the dimensions outside the plane. */
+static __attribute__((noinline, unused)) void cynf_nd_carry(const cynf_nd *nd, cynf_nd_walk *walk)
+{
+    for (int i = nd->rank - 3; i >= 0 && ++walk->idx[i] == nd->dims[i]; i--)
+        walk->idx[i] = 0;
+}
+
 static CYNF_INLINE void cynf_nd_next(const cynf_nd *nd, cynf_nd_walk *walk)
 {
     if (++walk->block == nd->down * nd->across) {
         walk->block = 0;
-        for (int i = nd->rank - 3; i >= 0 && ++walk->idx[i] == nd->dims[i]; i--)
-            walk->idx[i] = 0;
+        if (nd->rank > 2)
+            cynf_nd_carry(nd, walk);
     }
     cynf_nd_settle(nd, walk);
 }

@@ -216,23 +216,29 @@ typedef struct cynf_pool {
     cynf_epilogue e;
 } cynf_pool;
 
+/** X(name), of operands p, q, r. */
+#define CYNF_ELT_LIST(X) \
+    X(UNARY) /* p */ \
+    X(ADD) /* p + q */ \
+    X(SUB) /* p - q */ \
+    X(MUL) /* p q */ \
+    X(DIV) /* p / q */ \
+    X(MAX) /* max(p, q); NaN in either gives NaN */ \
+    X(MIN) /* min(p, q); NaN in either gives NaN */ \
+    X(POW) /* p to the power q */ \
+    X(PRELU) /* p > 0 ? p : p q */ \
+    X(MULADD) /* p q + r */ \
+    X(SELECT) /* p != 0 ? q : r; NaN is not 0 */ \
+    X(GREATER) /* p > q ? 1 : 0 */ \
+    X(GREATER_EQUAL) /* p >= q ? 1 : 0 */ \
+    X(EQUAL) /* p == q ? 1 : 0 */ \
+    X(MOD) /* p - floor(p / q) q, which has the sign of q; exact below |p / q| = 2^29 */ \
+    X(ATAN2) /* the angle of the point (q, p), -pi .. pi */
+
 typedef enum cynf_elt_kind {
-    CYNF_ELT_UNARY,  /**< p */
-    CYNF_ELT_ADD,    /**< p + q */
-    CYNF_ELT_SUB,    /**< p - q */
-    CYNF_ELT_MUL,    /**< p q */
-    CYNF_ELT_DIV,    /**< p / q */
-    CYNF_ELT_MAX,    /**< max(p, q); NaN in either gives NaN */
-    CYNF_ELT_MIN,    /**< min(p, q); NaN in either gives NaN */
-    CYNF_ELT_POW,    /**< p to the power q */
-    CYNF_ELT_PRELU,  /**< p > 0 ? p : p q */
-    CYNF_ELT_MULADD, /**< p q + r */
-    CYNF_ELT_SELECT, /**< p != 0 ? q : r; NaN is not 0 */
-    CYNF_ELT_GREATER, /**< p > q ? 1 : 0 */
-    CYNF_ELT_GREATER_EQUAL, /**< p >= q ? 1 : 0 */
-    CYNF_ELT_EQUAL,  /**< p == q ? 1 : 0 */
-    CYNF_ELT_MOD,    /**< p - floor(p / q) q, which has the sign of q; exact below |p / q| = 2^29 */
-    CYNF_ELT_ATAN2,  /**< the angle of the point (q, p), -pi .. pi */
+#define X(name) CYNF_ELT_##name,
+    CYNF_ELT_LIST(X)
+#undef X
     CYNF_ELT_COUNT
 } cynf_elt_kind;
 
@@ -246,7 +252,21 @@ typedef struct cynf_eltwise {
     cynf_epilogue e;
 } cynf_eltwise;
 
-typedef enum cynf_reduce_kind { CYNF_REDUCE_SUM, CYNF_REDUCE_MEAN, CYNF_REDUCE_MAX, CYNF_REDUCE_MIN, CYNF_REDUCE_PROD, CYNF_REDUCE_SUMSQ } cynf_reduce_kind;
+/** X(name), over the elements x that are reduced. */
+#define CYNF_REDUCE_LIST(X) \
+    X(SUM) /* sum of x */ \
+    X(MEAN) /* sum of x / their number */ \
+    X(MAX) /* max of x; NaN if there is one */ \
+    X(MIN) /* min of x; NaN if there is one */ \
+    X(PROD) /* product of x */ \
+    X(SUMSQ) /* sum of x^2 */
+
+typedef enum cynf_reduce_kind {
+#define X(name) CYNF_REDUCE_##name,
+    CYNF_REDUCE_LIST(X)
+#undef X
+    CYNF_REDUCE_COUNT
+} cynf_reduce_kind;
 
 /** Reduction of x over the dimensions whose ys is 0 and bit in mask set; dims, xs, ys as in cynf_eltwise. */
 typedef struct cynf_reduce {

@@ -14,6 +14,11 @@
 #include "kernels/eltwise/angle.h"
 #include "kernels/eltwise/pow.h"
 
+/* The kinds there are code for. Generated code defines those of its layers: a compiler expands all that are listed before it learns which a layer has. */
+#ifndef CYNF_ELT_USED
+#define CYNF_ELT_USED CYNF_ELT_LIST
+#endif
+
 /** Elements of an operand of another stride that are gathered at a time. */
 #define CYNF_MAP_GATHER 64
 
@@ -114,22 +119,9 @@ static CYNF_INLINE void eltwise_map(const cynf_eltwise *g, cynf_tile t, int stag
     cynf_nd_walk walk = cynf_nd_seek(&nd, begin);
     for (size_t u = begin; u < end; u++, cynf_nd_next(&nd, &walk))
         switch (g->kind) {
-        case CYNF_ELT_UNARY: eltwise_rows(CYNF_ELT_UNARY, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_ADD: eltwise_rows(CYNF_ELT_ADD, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_SUB: eltwise_rows(CYNF_ELT_SUB, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_MUL: eltwise_rows(CYNF_ELT_MUL, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_DIV: eltwise_rows(CYNF_ELT_DIV, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_MAX: eltwise_rows(CYNF_ELT_MAX, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_MIN: eltwise_rows(CYNF_ELT_MIN, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_POW: eltwise_rows(CYNF_ELT_POW, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_PRELU: eltwise_rows(CYNF_ELT_PRELU, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_MULADD: eltwise_rows(CYNF_ELT_MULADD, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_SELECT: eltwise_rows(CYNF_ELT_SELECT, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_GREATER: eltwise_rows(CYNF_ELT_GREATER, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_GREATER_EQUAL: eltwise_rows(CYNF_ELT_GREATER_EQUAL, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_EQUAL: eltwise_rows(CYNF_ELT_EQUAL, &g->e, &nd, &walk, a); break;
-        case CYNF_ELT_MOD: eltwise_rows(CYNF_ELT_MOD, &g->e, &nd, &walk, a); break;
-        default: eltwise_rows(CYNF_ELT_ATAN2, &g->e, &nd, &walk, a); break;
+#define X(name) case CYNF_ELT_##name: eltwise_rows(CYNF_ELT_##name, &g->e, &nd, &walk, a); break;
+            CYNF_ELT_USED(X)
+#undef X
         }
 }
 

@@ -21,12 +21,13 @@ static size_t units(const void *g, cynf_tile t, int stage)
 static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const reduce_fold_space s = reduce_fold_plan(g, t);
-    const int inner = s.along ? s.over.dims[s.over.rank - 1] : s.kept.dims[s.kept.rank - 1];
-    const bool gathers = !s.along && s.kept.s[1][s.kept.rank - 1] != 1;
+    const bool along = reduce_fold_along(g);
+    const int inner = along ? s.over.dims[s.over.rank - 1] : s.kept.dims[s.kept.rank - 1];
+    const bool gathers = !along && s.kept.s[1][s.kept.rank - 1] != 1;
     double outputs = 1;
     for (int i = 0; i < s.kept.rank; i++)
         outputs *= s.kept.dims[i];
-    const double n = outputs * s.count, ops = gathers ? 2 * n : 2 * n / inner * CYNF_CEIL_DIV(inner, t.v) + outputs * (s.along ? t.v : 1);
+    const double n = outputs * s.count, ops = gathers ? 2 * n : 2 * n / inner * CYNF_CEIL_DIV(inner, t.v) + outputs * (along ? t.v : 1);
     const double compute = cynf_vector_seconds(m, isa, ops), memory = cynf_stream_seconds(m, 4 * n);
     return 1e-7 + (compute > memory ? compute : memory);
 }

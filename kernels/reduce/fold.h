@@ -13,6 +13,11 @@
 #include "kernels/gather.h"
 #include "kernels/reduce/fold_layout.h"
 
+/* The kinds there are code for; generated code defines those of its layers, as in kernels/eltwise/map.h. */
+#ifndef CYNF_REDUCE_USED
+#define CYNF_REDUCE_USED CYNF_REDUCE_LIST
+#endif
+
 static CYNF_INLINE float reduce_identity(const int kind)
 {
     return kind == CYNF_REDUCE_MAX ? -__builtin_inff() : kind == CYNF_REDUCE_MIN ? __builtin_inff() : kind == CYNF_REDUCE_PROD ? 1.0f : 0.0f;
@@ -139,10 +144,11 @@ static CYNF_INLINE void reduce_across(const int kind, const cynf_nd *over, const
         vf_store(out + k * VL, total[k]);
 }
 
-static CYNF_INLINE void reduce_units(const int kind, const int nv, const reduce_fold_space *s, const cynf_epilogue *e, const cynf_args *a, size_t begin, size_t end)
+static CYNF_INLINE void reduce_units(const int kind, const int nv, const cynf_reduce *g, const reduce_fold_space *s, const cynf_args *a, size_t begin, size_t end)
 {
-    const int col = s->kept.rank - 1;
-    const ptrdiff_t y_step = s->kept.s[0][col], x_step = s->kept.s[1][col];
+    const bool along = reduce_fold_along(g);
+    ptrdiff_t y_step, x_step;
+    reduce_fold_steps(g, &y_step, &x_step);
     const vf count = vf_set1((float)s->count);
     cynf_nd_walk walk = cynf_nd_seek(&s->kept, begin);
     for (size_t u = begin; u < end; u++, cynf_nd_next(&s->kept, &walk))
@@ -151,7 +157,7 @@ static CYNF_INLINE void reduce_units(const int kind, const int nv, const reduce_
             const float *x = a->x[0] + walk.at[1] + c * x_step;
             float *y = a->y + walk.at[0] + c * y_step;
             float out[CYNF_FOLD_VECTORS * VL] = {0};
-            if (s->along)
+            if (along)
                 for (int i = 0; i < n; i += VL)
                     vf_store(out + i, reduce_rows(kind, nv, &s->over, x + i * x_step, x_step, n - i < VL ? n - i : VL));
             else
@@ -160,7 +166,7 @@ static CYNF_INLINE void reduce_units(const int kind, const int nv, const reduce_
                 vf v = vf_load(out + i);
                 if (kind == CYNF_REDUCE_MEAN)
                     v = vf_div(v, count);
-                vf_scatter(y + i * y_step, y_step, cynf_activate(v, e), n - i < VL ? n - i : VL);
+                vf_scatter(y + i * y_step, y_step, cynf_activate(v, &g->e), n - i < VL ? n - i : VL);
             }
         }
 }
@@ -172,12 +178,9 @@ static CYNF_INLINE void reduce_fold(const cynf_reduce *g, cynf_tile t, int stage
         return;
     const reduce_fold_space s = reduce_fold_plan(g, t);
     switch (g->kind) {
-    case CYNF_REDUCE_SUM: reduce_units(CYNF_REDUCE_SUM, t.nv, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MEAN: reduce_units(CYNF_REDUCE_MEAN, t.nv, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MAX: reduce_units(CYNF_REDUCE_MAX, t.nv, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_MIN: reduce_units(CYNF_REDUCE_MIN, t.nv, &s, &g->e, a, begin, end); break;
-    case CYNF_REDUCE_PROD: reduce_units(CYNF_REDUCE_PROD, t.nv, &s, &g->e, a, begin, end); break;
-    default: reduce_units(CYNF_REDUCE_SUMSQ, t.nv, &s, &g->e, a, begin, end); break;
+#define X(name) case CYNF_REDUCE_##name: reduce_units(CYNF_REDUCE_##name, t.nv, g, &s, a, begin, end); break;
+        CYNF_REDUCE_USED(X)
+#undef X
     }
 }
 

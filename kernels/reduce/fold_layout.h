@@ -12,18 +12,44 @@
 /** Elements along the reduced ones, vectors times lanes, of the tiles that are exact; 4 times as many partial results. */
 #define CYNF_FOLD_EXACT 16
 
-/** kept: operand 0 is y, 1 is x. over: operand 0 is x. along: lanes run along the reduced elements, else along the kept ones. */
+/** kept: operand 0 is y, 1 is x. over: operand 0 is x. */
 typedef struct reduce_fold_space {
     cynf_nd kept, over;
     int32_t count;
-    bool along;
 } reduce_fold_space;
+
+static CYNF_INLINE bool reduce_fold_over(const cynf_reduce *g, int i) { return g->ys[i] == 0 && (g->mask >> i & 1); }
+
+/** Whether lanes run along the reduced elements, which are contiguous; else they run along the kept ones. A literal g gives a literal. */
+static CYNF_INLINE bool reduce_fold_along(const cynf_reduce *g)
+{
+    int32_t least = 0, n = 0;
+#pragma GCC unroll 8
+    for (int i = 0; i < g->rank; i++)
+        if (reduce_fold_over(g, i) && g->dims[i] > 1)
+            least = n++ && least < g->xs[i] ? least : g->xs[i];
+    return least == 1;
+}
+
+/** Strides of the innermost kept dimension, in y and in x. A literal g gives literals. */
+static CYNF_INLINE void reduce_fold_steps(const cynf_reduce *g, ptrdiff_t *y, ptrdiff_t *x)
+{
+    int32_t ys = 1, xs = 1, n = 0;
+#pragma GCC unroll 8
+    for (int i = 0; i < g->rank; i++)
+        if (!reduce_fold_over(g, i) && g->dims[i] > 1 && (!n++ || g->ys[i] <= ys)) {
+            ys = g->ys[i];
+            xs = g->xs[i];
+        }
+    *y = ys;
+    *x = xs;
+}
 
 static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, cynf_tile t)
 {
     reduce_fold_space s = {.count = 1};
     for (int i = 0; i < g->rank; i++)
-        if (g->ys[i] == 0 && (g->mask >> i & 1)) {
+        if (reduce_fold_over(g, i)) {
             cynf_nd_add(&s.over, g->dims[i], g->xs[i], 0, 0, 0);
             s.count *= g->dims[i];
         } else {
@@ -31,15 +57,15 @@ static CYNF_INLINE reduce_fold_space reduce_fold_plan(const cynf_reduce *g, cynf
         }
     cynf_nd_collapse(&s.kept);
     cynf_nd_collapse(&s.over);
-    s.along = s.over.s[0][s.over.rank - 1] == 1 && s.count > 1;
-    cynf_nd_cut(&s.over, s.along ? CYNF_FOLD_CHUNK * t.nv * t.v : CYNF_FOLD_CHUNK);
-    if (!s.along && s.over.h * s.over.w > CYNF_FOLD_CHUNK) {
+    const bool along = reduce_fold_along(g);
+    cynf_nd_cut(&s.over, along ? CYNF_FOLD_CHUNK * t.nv * t.v : CYNF_FOLD_CHUNK);
+    if (!along && s.over.h * s.over.w > CYNF_FOLD_CHUNK) {
         s.over.h = CYNF_CEIL_DIV(CYNF_FOLD_CHUNK, s.over.w);
         s.over.down = CYNF_CEIL_DIV(s.over.dims[s.over.rank - 2], s.over.h);
     }
     /* A unit is one row of outputs: as many vectors as are folded side by side, or as many outputs as their inputs fit a cache. */
     const int32_t few = CYNF_ROUND_UP(CYNF_ND_UNIT / s.count + 1, t.v);
-    cynf_nd_cut(&s.kept, s.along ? few : CYNF_FOLD_VECTORS * t.v);
+    cynf_nd_cut(&s.kept, along ? few : CYNF_FOLD_VECTORS * t.v);
     s.kept.h = 1;
     s.kept.down = s.kept.dims[s.kept.rank - 2];
     return s;

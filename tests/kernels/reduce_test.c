@@ -33,7 +33,7 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
         *g = edges[i];
         return;
     }
-    g->kind = test_int(r, 0, CYNF_REDUCE_SUMSQ);
+    g->kind = test_int(r, 0, CYNF_REDUCE_COUNT - 1);
     g->rank = test_int(r, 1, 5);
     g->mask = test_int(r, 0, (1 << g->rank) - 1);
     const int largest = g->rank == 1 ? 3000 : g->rank == 2 ? 150 : g->rank == 3 ? 30 : 8;
@@ -76,6 +76,7 @@ static void oracle(const void *geometry, const cynf_weights *w, const float *con
         case CYNF_REDUCE_MIN: *acc = first || isnan(v) || v < *acc ? v : *acc; break;
         case CYNF_REDUCE_PROD: *acc = first ? v : *acc * v; break;
         case CYNF_REDUCE_SUMSQ: *acc = first ? v * v : *acc + v * v; break;
+        case CYNF_REDUCE_COUNT: break;
         }
         const double term = g->kind == CYNF_REDUCE_MEAN ? fabs(v) / count : g->kind == CYNF_REDUCE_SUMSQ ? v * v : fabs(v);
         e->scale[at] = g->kind == CYNF_REDUCE_PROD ? fabs(*acc) : g->kind == CYNF_REDUCE_MAX || g->kind == CYNF_REDUCE_MIN ? 0
