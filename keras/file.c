@@ -324,14 +324,14 @@ static void confine(int fd, int out, size_t file_bytes, int64_t budget, int seco
     close_range((unsigned)high + 1, ~0U, 0);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, (rlim_t)seconds + 1);
-    /* A sanitizer needs its handlers, and address space for its shadow; set log_path to see its reports. */
+    const rlim_t used = address_space();
+    if (used != RLIM_INFINITY)
+        limit(RLIMIT_AS, used + 2 * file_bytes + 2 * (rlim_t)budget + ((rlim_t)256 << 20));
+    /* A sanitizer needs its handlers; set log_path to see its reports. */
     if (!SANITIZED) {
         static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGPIPE, SIGTERM, SIGINT};
         for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
             signal(deadly[i], SIG_DFL);
-        const rlim_t used = address_space();
-        if (used != RLIM_INFINITY)
-            limit(RLIMIT_AS, used + 2 * file_bytes + 2 * (rlim_t)budget + ((rlim_t)256 << 20));
     }
 }
 
