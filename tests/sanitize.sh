@@ -15,7 +15,7 @@ meson setup "$work/build" "$src" -Db_sanitize=address,undefined -Db_lundef=false
     -Dsleef=disabled -Dbench=disabled -Dc_args=-fno-sanitize-recover=all > "$work/setup.log" || { cat "$work/setup.log"; exit 1; }
 ninja -C "$work/build" tests/file-test tests/weights-test tests/mutate tools/cynf-info tools/cynf-run > "$work/build.log" || { tail -30 "$work/build.log"; exit 1; }
 
-export ASAN_OPTIONS="abort_on_error=1:log_path=$work/report" UBSAN_OPTIONS="abort_on_error=1:print_stacktrace=1:log_path=$work/report"
+export ASAN_OPTIONS="abort_on_error=1:allocator_may_return_null=1:log_path=$work/report" UBSAN_OPTIONS="abort_on_error=1:print_stacktrace=1:log_path=$work/report"
 failed=0
 for t in weights/weights file/file file/malformed; do
     CK_RUN_CASE=${t#*/} "$work/build/tests/${t%/*}-test" > "$work/check.log" 2>&1 || true
