@@ -103,6 +103,7 @@ typedef struct cynf_nd_walk {
     ptrdiff_t at[CYNF_ND_OPERANDS];
 } cynf_nd_walk;
 
+/* Loops over the outer dimensions are not unrolled: generated code would be a few KB a layer, and no faster. */
 static CYNF_INLINE void cynf_nd_settle(const cynf_nd *nd, cynf_nd_walk *walk)
 {
     const int outer = nd->rank - 2, r = walk->block / nd->across * nd->h, c = walk->block % nd->across * nd->w;
