@@ -134,12 +134,9 @@ static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *s
     add_used(t, "REDUCE", reduces, (const char *const[]){CYNF_REDUCE_LIST(X)});
 #undef X
     cynf_text_add(t, "#include \"%s\"\n\n", path);
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n; i++) { /* those of an algorithm stand together */
         const cynf_algo *algo = g->p->step[step[i]].kernel->algo;
-        bool again = false;
-        for (int32_t j = 0; j < i; j++)
-            again |= g->p->step[step[j]].kernel->algo == algo;
-        if (again)
+        if (i && g->p->step[step[i - 1]].kernel->algo == algo)
             continue;
         cynf_sources_need(g, algo->header);
         cynf_text_add(t, "#include \"%s\"\n", algo->header);

@@ -109,12 +109,12 @@ static CYNF_INLINE void cynf_nd_settle(const cynf_nd *nd, cynf_nd_walk *walk)
     const int outer = nd->rank - 2, r = walk->block / nd->across * nd->h, c = walk->block % nd->across * nd->w;
     walk->rows = nd->dims[outer] - r < nd->h ? nd->dims[outer] - r : nd->h;
     walk->cols = nd->dims[outer + 1] - c < nd->w ? nd->dims[outer + 1] - c : nd->w;
-    for (int k = 0; k < CYNF_ND_OPERANDS; k++) {
+    for (int k = 0; k < CYNF_ND_OPERANDS; k++)
         walk->at[k] = (ptrdiff_t)r * nd->s[k][outer] + (ptrdiff_t)c * nd->s[k][outer + 1];
 #pragma GCC unroll 1
-        for (int i = 0; i < outer; i++)
+    for (int i = 0; i < outer; i++)
+        for (int k = 0; k < CYNF_ND_OPERANDS; k++)
             walk->at[k] += (ptrdiff_t)walk->idx[i] * nd->s[k][i];
-    }
 }
 
 static CYNF_INLINE cynf_nd_walk cynf_nd_seek(const cynf_nd *nd, size_t unit)
@@ -131,19 +131,16 @@ static CYNF_INLINE cynf_nd_walk cynf_nd_seek(const cynf_nd *nd, size_t unit)
     return walk;
 }
 
-/** The next index of the dimensions outside the plane. */
-static __attribute__((noinline, unused)) void cynf_nd_carry(const cynf_nd *nd, cynf_nd_walk *walk)
-{
-    for (int i = nd->rank - 3; i >= 0 && ++walk->idx[i] == nd->dims[i]; i--)
-        walk->idx[i] = 0;
-}
-
 static CYNF_INLINE void cynf_nd_next(const cynf_nd *nd, cynf_nd_walk *walk)
 {
     if (++walk->block == nd->down * nd->across) {
         walk->block = 0;
-        if (nd->rank > 2)
-            cynf_nd_carry(nd, walk);
+#pragma GCC unroll 1
+        for (int i = nd->rank - 3; i >= 0; i--) {
+            if (++walk->idx[i] < nd->dims[i])
+                break;
+            walk->idx[i] = 0;
+        }
     }
     cynf_nd_settle(nd, walk);
 }
