@@ -35,7 +35,7 @@ static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_tiling *l, 
 }
 
 /** n rows of V, kp apart, times a panel of U, to rows of M that lie ms apart. */
-static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, int k, const float *v, ptrdiff_t kp, const float *u, float *m, ptrdiff_t ms)
+static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, bool far, int k, const float *v, ptrdiff_t kp, const float *u, float *m, ptrdiff_t ms)
 {
     vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
     ptrdiff_t off[CYNF_MR_MAX];
@@ -43,7 +43,10 @@ static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, int k, cons
     for (int i = 0; i < n; i++)
         off[i] = i * kp;
     cynf_tile_zero(n, nv, acc);
-    cynf_tile_fma(n, nv, CYNF_ROWS(n), k, v, off, u, nv * VL, acc);
+    if (VL > 4 && far)
+        cynf_tile_fma_far(n, nv, k, v, off, u, nv * VL, acc);
+    else
+        cynf_tile_fma(n, nv, CYNF_ROWS(n), k, v, off, u, nv * VL, acc);
 #pragma GCC unroll 32
     for (int i = 0; i < n; i++)
 #pragma GCC unroll 4
@@ -65,7 +68,7 @@ static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_t
 #define ROWS(n) \
     case n: \
         if (n <= mr) \
-            conv2d_tiled_rows(n, nv, g->ic, v, l->kp, u, m, ms); \
+            conv2d_tiled_rows(n, nv, l->far, g->ic, v, l->kp, u, m, ms); \
         break;
                 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS

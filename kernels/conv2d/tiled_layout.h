@@ -32,7 +32,7 @@ typedef struct cynf_tiling {
     int32_t images;                   /**< those of the batch, times the phases */
     int32_t tx, tiles, rows;          /**< tiles of an image row, of an image; rows: tiles rounded up to the group that is transformed together */
     int32_t tb, blocks, panels, nr, kp;
-    bool shared;
+    bool far, shared;                 /**< U is beyond the second-level cache; V is shared */
     ptrdiff_t vs, v_block;            /**< elements from slab to slab (an odd number of cache lines) and from block to block of V */
     size_t m_bytes, scratch_bytes;    /**< of a thread; scratch: what a transform needs besides */
 } cynf_tiling;
@@ -50,7 +50,7 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
     const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
     return (cynf_tiling){
         .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = (int32_t)panels, .nr = nr,
-        .kp = kp, .shared = !near && v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
+        .kp = kp, .far = !near, .shared = !near && v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
         .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
         .scratch_bytes = scratch_bytes,
     };
