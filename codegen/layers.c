@@ -117,6 +117,7 @@ static void begin_unit(cynf_gen *g, cynf_text *t, cynf_isa isa, const int32_t *s
     snprintf(path, sizeof path, "arch/%s/simd.h", name);
     cynf_sources_need(g, path);
     cynf_text_add(t, "/* SPDX-License-Identifier: MIT */\n/* Layers of %s that run on %s; made by cynf-gen %s, DO NOT EDIT. */\n", g->id, name, g->key[CYNF_KEY_VERSION].s);
+    cynf_text_add(t, "#define CYNF_LITERAL 1\n");
     if (isa == CYNF_ISA_SCALAR && g->p->step[step[0]].kernel->fma)
         cynf_text_add(t, "#define CYNF_FMA\n");
     uint64_t acts = UINT64_C(1) << CYNF_ACT_LINEAR, elts = 0, reduces = 0;

@@ -19,6 +19,13 @@
 #include "cynf/kernels.h"
 
 #define CYNF_INLINE inline __attribute__((always_inline))
+/**
+ * 1 in generated layers, whose geometry and tile are literals. A compiler expands a body before it learns them, and that takes most of its time: so where a body is written
+ * once for each of several values, a generated layer has it once, for the value in its geometry.
+ */
+#ifndef CYNF_LITERAL
+#define CYNF_LITERAL 0
+#endif
 #define CYNF_CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
 #define CYNF_ROUND_UP(a, b) (CYNF_CEIL_DIV(a, b) * (b))
 

@@ -130,8 +130,8 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
     cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
 }
 
-/** The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. literal: so is the geometry. */
-static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, const bool literal, cynf_conv2d_tiling s, const int mr, const int nv, int oh, int oc0,
+/** The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. */
+static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oh, int oc0,
     int n, const float *x, const float *packed, const float *r, float *y, int tile, int end)
 {
     ptrdiff_t off[CYNF_MR_MAX];
@@ -149,7 +149,7 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, const boo
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
         /* With a literal geometry the whole tile is straight-line code of its own; at run time one text serves both. */
-        if (literal && whole)
+        if (CYNF_LITERAL && whole)
             cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
         else
             cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
@@ -220,7 +220,7 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
         return;
     }
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(whole, t);
-    const bool pads = cynf_conv2d_pads(whole), literal = __builtin_constant_p(whole->ow);
+    const bool pads = cynf_conv2d_pads(whole);
     const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin, merged; unit < end; unit += merged) {
@@ -251,13 +251,9 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
             tile = 0;
         }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-            cynf_conv2d_direct_panel(g, literal, s, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
+            cynf_conv2d_direct_panel(g, s, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
         else
-            switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                CYNF_NARROW_PANEL(1, cynf_conv2d_direct_panel(g, literal, s, t.mr, 1, oh, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(2, cynf_conv2d_direct_panel(g, literal, s, t.mr, 2, oh, oc0, n, x, packed, r, y, tile, tile_end))
-                CYNF_NARROW_PANEL(3, cynf_conv2d_direct_panel(g, literal, s, t.mr, 3, oh, oc0, n, x, packed, r, y, tile, tile_end))
-            }
+            CYNF_NARROW_PANEL(narrow, cynf_conv2d_direct_panel(g, s, t.mr, nv, oh, oc0, n, x, packed, r, y, tile, tile_end));
     }
 }
 

@@ -56,7 +56,7 @@ static CYNF_INLINE void cynf_conv2d_im2col_panel(const cynf_conv2d *g, cynf_conv
     const float *packed, const float *r, float *y, int tile, int end)
 {
     const int stride = cynf_conv2d_im2col_stride(g), oh = cynf_conv2d_im2col_rows(g), ow = cynf_conv2d_im2col_columns(g);
-    const int last = __builtin_constant_p(g->ow) && s.th == 1 ? ow % s.tw : 0;
+    const int last = CYNF_LITERAL && s.th == 1 ? ow % s.tw : 0;
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
 #pragma GCC unroll 32
@@ -97,11 +97,7 @@ static CYNF_INLINE void conv2d_im2col(const cynf_conv2d *g, cynf_tile t, int sta
             if (CYNF_CEIL_DIV(n, t.v) == t.nv)
                 cynf_conv2d_im2col_panel(g, s, t.mr, t.nv, oc0, n, rows, packed, r, y, first, last);
             else
-                switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                    CYNF_NARROW_PANEL(1, cynf_conv2d_im2col_panel(g, s, t.mr, 1, oc0, n, rows, packed, r, y, first, last))
-                    CYNF_NARROW_PANEL(2, cynf_conv2d_im2col_panel(g, s, t.mr, 2, oc0, n, rows, packed, r, y, first, last))
-                    CYNF_NARROW_PANEL(3, cynf_conv2d_im2col_panel(g, s, t.mr, 3, oc0, n, rows, packed, r, y, first, last))
-                }
+                CYNF_NARROW_PANEL(narrow, cynf_conv2d_im2col_panel(g, s, t.mr, nv, oc0, n, rows, packed, r, y, first, last));
             packed += (cynf_conv2d_k(g) + 1) * (size_t)nr;
         }
     }

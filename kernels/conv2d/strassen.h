@@ -127,7 +127,7 @@ static CYNF_INLINE void cynf_strassen_rows(const cynf_conv2d *g, cynf_strassen s
 {
     const int last = s.pairs - (s.tiles - 1) * mr, odd = s.pixels % 2;
     const bool at_end = tile == s.tiles - 1;
-    if (!__builtin_constant_p(g->ow))
+    if (!CYNF_LITERAL)
         cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, at_end ? last : mr, at_end ? odd : 0, oc0, n, sums, packed, quarter, r, y);
     else if ((last < mr || odd) && at_end)
         cynf_strassen_tile(g, s, mr, last, nv, tile * mr, last, odd, oc0, n, sums, packed, quarter, r, y);
@@ -143,11 +143,7 @@ static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen 
     if (CYNF_CEIL_DIV(n, t.v) == t.nv)
         cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, quarter, r, y);
     else
-        switch (CYNF_CEIL_DIV(narrow, t.v)) {
-            CYNF_NARROW_PANEL(1, cynf_strassen_rows(g, s, t.mr, 1, tile, oc0, n, sums, packed, quarter, r, y))
-            CYNF_NARROW_PANEL(2, cynf_strassen_rows(g, s, t.mr, 2, tile, oc0, n, sums, packed, quarter, r, y))
-            CYNF_NARROW_PANEL(3, cynf_strassen_rows(g, s, t.mr, 3, tile, oc0, n, sums, packed, quarter, r, y))
-        }
+        CYNF_NARROW_PANEL(narrow, cynf_strassen_rows(g, s, t.mr, nv, tile, oc0, n, sums, packed, quarter, r, y));
 }
 
 static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)

@@ -131,12 +131,21 @@ static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw
     }
 }
 
-/** Rows u->y0 .. u->y1 in strips as equal as can be. */
-static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int k, const int s,
+/** The heights of the strips that rows fall into when each has at most most: bit i for i rows. */
+static CYNF_INLINE uint32_t cynf_dw_rows_heights(int rows, int most)
+{
+    const int strips = CYNF_CEIL_DIV(rows, most);
+    return UINT32_C(1) << rows / strips | UINT32_C(1) << CYNF_CEIL_DIV(rows, strips);
+}
+
+/** Rows u->y0 .. u->y1 in strips as equal as can be. band: that of cynf_dw_unit_at; 0: units are any rows. */
+static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const int k, const int s,
     const cynf_dw_unit *u, const float *x, const float *w, float *y, const float *r)
 {
     /* Accumulators and one row of taps stay in registers. */
     const int waiting = CYNF_CEIL_DIV(k, s), fit = (VREGS - 1) / waiting - 1, most = fit < 1 ? 1 : fit < t.mr ? fit : t.mr;
+    const int bands = band ? cynf_dw_row_bands(g, band) : 1;
+    const uint32_t heights = CYNF_LITERAL && band ? cynf_dw_rows_heights(g->oh / bands, most) | cynf_dw_rows_heights(CYNF_CEIL_DIV(g->oh, bands), most) : UINT32_MAX;
     cynf_dw_strip strip = {.w = w + VL, .bias = vf_load(w)};
     for (int oy = u->y0; oy < u->y1;) {
         const int left = u->y1 - oy, rows = CYNF_CEIL_DIV(left, CYNF_CEIL_DIV(left, most)), iy = oy * s - g->pt;
@@ -146,49 +155,51 @@ static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw
         strip.in_image = 0;
         for (int i = 0; i < (rows - 1) * s + k; i++)
             strip.in_image |= (uint32_t)(iy + i >= 0 && iy + i < g->h) << i;
-        if (most >= 4 && rows == 4)
+        if (most >= 4 && rows == 4 && (heights >> 4 & 1))
             cynf_dw_rows_strip(g, l, k, s, 4, &strip);
-        else if (most >= 3 && rows == 3)
+        else if (most >= 3 && rows == 3 && (heights >> 3 & 1))
             cynf_dw_rows_strip(g, l, k, s, 3, &strip);
-        else if (most >= 2 && rows == 2)
+        else if (most >= 2 && rows == 2 && (heights >> 2 & 1))
             cynf_dw_rows_strip(g, l, k, s, 2, &strip);
-        else
+        else if (heights >> 1 & 1)
             cynf_dw_rows_strip(g, l, k, s, 1, &strip);
         oy += rows;
     }
 }
 
-static CYNF_INLINE void cynf_dw_rows_kernel(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const cynf_dw_unit *u,
+static CYNF_INLINE void cynf_dw_rows_kernel(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const cynf_dw_unit *u,
     const float *x, const float *w, float *y, const float *r)
 {
-    if (g->kh == 3 && g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, 3, 1, u, x, w, y, r);
+    if (CYNF_LITERAL)
+        cynf_dw_rows_lanes(g, l, t, band, g->kh, g->sh, u, x, w, y, r);
+    else if (g->kh == 3 && g->sh == 1)
+        cynf_dw_rows_lanes(g, l, t, band, 3, 1, u, x, w, y, r);
     else if (g->kh == 3)
-        cynf_dw_rows_lanes(g, l, t, 3, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 3, 2, u, x, w, y, r);
     else if (g->kh == 5 && g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, 5, 1, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 5, 1, u, x, w, y, r);
     else if (g->kh == 5)
-        cynf_dw_rows_lanes(g, l, t, 5, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 5, 2, u, x, w, y, r);
     else if (g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, 7, 1, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 7, 1, u, x, w, y, r);
     else
-        cynf_dw_rows_lanes(g, l, t, 7, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 7, 2, u, x, w, y, r);
 }
 
-/** As cynf_dw_direct_area, which takes the last vector's channels if it is not full; for the geometries that cynf_dw_rows_fit and all columns. */
-static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, const cynf_view *view, cynf_tile t, const cynf_dw_unit *u, const float *x,
+/** As cynf_dw_direct_area, which takes the last vector's channels if it is not full; for the geometries that cynf_dw_rows_fit and all columns; band as above. */
+static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, const cynf_view *view, cynf_tile t, const int band, const cynf_dw_unit *u, const float *x,
     const float *w, float *y, const float *r)
 {
     cynf_dw_lanes l = cynf_dw_lanes_of(g, view, cynf_dw_block_at(g, VL, u->block));
-    if (l.block.n < VL) {
-        cynf_dw_direct_area(g, view, t, u, x, w, y, r);
-        return;
-    }
     l.plain = true;
     x += cynf_channel(&g->x, l.block.ic);
     if (g->e.residual)
         r += (ptrdiff_t)u->y0 * g->r.rs;
-    cynf_dw_rows_kernel(g, &l, t, u, x, w, y, r);
+    const int rest = g->c % VL;
+    if (rest && l.block.n < VL)
+        cynf_dw_direct_lanes(g, &l, t, false, CYNF_LITERAL ? rest : l.block.n, u, x, w, y, r);
+    else
+        cynf_dw_rows_kernel(g, &l, t, band, u, x, w, y, r);
     if (!cynf_act_in_tile(&g->e))
         cynf_dw_activate(g, &l, u->y1 - u->y0, g->ow, y);
 }
@@ -199,7 +210,7 @@ static CYNF_INLINE void dwconv2d_rows(const cynf_dwconv2d *g, cynf_tile t, int s
     (void)thread;
     for (size_t i = begin; i < end; i++) {
         const cynf_dw_unit u = cynf_dw_unit_at(g, VL, CYNF_DW_ROWS_BAND, g->ow, i);
-        cynf_dw_rows_area(g, &g->y, t, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns, (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL),
+        cynf_dw_rows_area(g, &g->y, t, CYNF_DW_ROWS_BAND, &u, a->x[0] + (ptrdiff_t)u.image * g->x.ns, (const float *)a->packed + (size_t)u.block * cynf_dw_block_elems(g, VL),
             a->y + (ptrdiff_t)u.image * g->y.ns + (ptrdiff_t)u.y0 * g->y.rs, g->e.residual ? a->x[1] + (ptrdiff_t)u.image * g->r.ns : a->x[0]);
     }
 }

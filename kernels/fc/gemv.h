@@ -47,11 +47,7 @@ static CYNF_INLINE void fc_gemv(const cynf_fc *g, cynf_tile t, int stage, const 
             if (CYNF_CEIL_DIV(n, t.v) == t.nv)
                 cynf_fc_gemv_panel(g, t.mr, t.nv, n, x, packed, r, y);
             else
-                switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                    CYNF_NARROW_PANEL(1, cynf_fc_gemv_panel(g, t.mr, 1, n, x, packed, r, y))
-                    CYNF_NARROW_PANEL(2, cynf_fc_gemv_panel(g, t.mr, 2, n, x, packed, r, y))
-                    CYNF_NARROW_PANEL(3, cynf_fc_gemv_panel(g, t.mr, 3, n, x, packed, r, y))
-                }
+                CYNF_NARROW_PANEL(narrow, cynf_fc_gemv_panel(g, t.mr, nv, n, x, packed, r, y));
         }
     }
 }

@@ -17,12 +17,29 @@
 #define CYNF_MR_MAX 28
 #define CYNF_NV_MAX 4
 
-/** case vectors: in a switch over the vectors of a narrower last panel; with a literal geometry at most one of them is left. */
-#define CYNF_NARROW_PANEL(vectors, ...) \
-    case vectors: \
-        if (t.nv > vectors) \
+/** The statement for a last panel of fewer columns than the others, whose vectors it finds as the literal nv. */
+#if CYNF_LITERAL
+#define CYNF_NARROW_PANEL(columns, ...) \
+    do { \
+        const int nv = CYNF_CEIL_DIV(columns, t.v); \
+        if (nv) \
             __VA_ARGS__; \
-        break;
+    } while (0)
+#else
+#define CYNF_NARROW_VECTORS(vectors, ...) \
+    case vectors: { \
+        const int nv = vectors; \
+        if (t.nv > nv) \
+            __VA_ARGS__; \
+        break; \
+    }
+#define CYNF_NARROW_PANEL(columns, ...) \
+    switch (CYNF_CEIL_DIV(columns, t.v)) { \
+        CYNF_NARROW_VECTORS(1, __VA_ARGS__) \
+        CYNF_NARROW_VECTORS(2, __VA_ARGS__) \
+        CYNF_NARROW_VECTORS(3, __VA_ARGS__) \
+    }
+#endif
 
 /** Elements of b that a far product asks for ahead of its use: 4 KiB, a page; less comes too late, and of more part is gone again when its turn comes. */
 #define CYNF_AHEAD 1024

@@ -66,11 +66,7 @@ static CYNF_INLINE void cynf_sep_pixels(const cynf_sepconv2d *g, cynf_tile t, co
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
             cynf_sep_panel(g, t.mr, t.nv, oc0, n, last, pixels, x, packed, r, y);
         else
-            switch (CYNF_CEIL_DIV(narrow, t.v)) {
-                CYNF_NARROW_PANEL(1, cynf_sep_panel(g, t.mr, 1, oc0, narrow, last, pixels, x, packed, r, y))
-                CYNF_NARROW_PANEL(2, cynf_sep_panel(g, t.mr, 2, oc0, narrow, last, pixels, x, packed, r, y))
-                CYNF_NARROW_PANEL(3, cynf_sep_panel(g, t.mr, 3, oc0, narrow, last, pixels, x, packed, r, y))
-            }
+            CYNF_NARROW_PANEL(narrow, cynf_sep_panel(g, t.mr, nv, oc0, narrow, last, pixels, x, packed, r, y));
     }
 }
 
@@ -84,7 +80,7 @@ static CYNF_INLINE void sepconv2d_fused(const cynf_sepconv2d *g, cynf_tile t, in
     const cynf_sep_cut cut = cynf_sep_bands(g);
     const int bands = cut.bands, blocks = cynf_dw_blocks(d, VL);
     const bool dense = cynf_sep_dense(g);
-    const int last = __builtin_constant_p(d->ow) ? (dense ? (int)((int64_t)d->oh * cut.merge / bands) : 1) * d->ow % t.mr : 0;
+    const int last = CYNF_LITERAL ? (dense ? (int)((int64_t)d->oh * cut.merge / bands) : 1) * d->ow % t.mr : 0;
     const float *const packed = (const float *)a->packed + cynf_sep_pointwise_at(g, VL);
     float *const band = cynf_private(a, 0, cynf_sep_private_bytes(g), thread);
     for (size_t i = begin, n; i < end; i += n) {
@@ -96,7 +92,7 @@ static CYNF_INLINE void sepconv2d_fused(const cynf_sepconv2d *g, cynf_tile t, in
             const cynf_dw_unit u = {image, y0, y1, 0, d->ow, k};
             const float *const w = (const float *)a->packed + (size_t)k * cynf_dw_block_elems(d, VL);
             if (cynf_dw_rows_fit(d))
-                cynf_dw_rows_area(d, &workspace, dt, &u, x, w, band, x);
+                cynf_dw_rows_area(d, &workspace, dt, 0, &u, x, w, band, x);
             else
                 cynf_dw_direct_area(d, &workspace, dt, &u, x, w, band, x);
         }
