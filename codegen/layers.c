@@ -7,6 +7,7 @@
 
 #include "codegen/generate_internal.h"
 #include "kernels/geometry.h"
+#include "kernels/nd_layout.h"
 
 /* Functions in one translation unit: enough that headers weigh little, few enough that `make -j` has something to share out. */
 #define FUNCTIONS_PER_UNIT 16
@@ -52,6 +53,25 @@ static void add_geometry(cynf_text *t, const cynf_problem *p)
     }
 }
 
+static void add_numbers(cynf_text *t, const int32_t *v, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        cynf_text_add(t, "%s%d", i ? ", " : "{", v[i]);
+    cynf_text_add(t, "}");
+}
+
+static void add_space(cynf_text *t, const cynf_nd *nd)
+{
+    cynf_text_add(t, "{.rank = %d, .dims = ", nd->rank);
+    add_numbers(t, nd->dims, nd->rank);
+    cynf_text_add(t, ", .s = {");
+    for (int k = 0; k < CYNF_ND_OPERANDS; k++) {
+        cynf_text_add(t, "%s", k ? ", " : "");
+        add_numbers(t, nd->s[k], nd->rank);
+    }
+    cynf_text_add(t, "}, .h = %d, .w = %d, .down = %d, .across = %d}", nd->h, nd->w, nd->down, nd->across);
+}
+
 static bool same(const cynf_step *a, const cynf_step *b)
 {
     return a->kernel == b->kernel && a->custom == b->custom && !memcmp(&a->problem.u, &b->problem.u, cynf_geometry_bytes(a->problem.op));
@@ -82,8 +102,15 @@ static void add_function(cynf_gen *g, cynf_text *t, int32_t i)
     cynf_text_add(t, "void %s_layer_%d(const void *geometry, int stage, const cynf_args *a, int thread, size_t begin, size_t end)\n{\n", g->id, i);
     cynf_text_add(t, "    static const cynf_%s g = {", op);
     add_geometry(t, &s->problem);
-    cynf_text_add(t, "};\n    (void)geometry;\n");
-    cynf_text_add(t, "    %s_%s(&g, (cynf_tile){%d, %d, %d}, stage, a, thread, begin, end);\n}\n", op, k->algo->name, k->tile.v, k->tile.mr, k->tile.nv);
+    cynf_text_add(t, "};\n");
+    cynf_nd space[CYNF_SPACES_MAX];
+    const int spaces = k->algo->spaces ? k->algo->spaces(&s->problem.u, k->tile, space) : 0;
+    for (int j = 0; j < spaces; j++) {
+        cynf_text_add(t, "%s", j ? ",\n        " : "    static const cynf_nd nd[] = {");
+        add_space(t, &space[j]);
+    }
+    cynf_text_add(t, "%s    (void)geometry;\n    %s_%s%s, (cynf_tile){%d, %d, %d}, stage, a, thread, begin, end);\n}\n", spaces ? "};\n" : "", op, k->algo->name,
+        spaces ? "_in(&g, nd" : "(&g", k->tile.v, k->tile.mr, k->tile.nv);
 }
 
 /* Bit a: the problem has activation a. */

@@ -34,6 +34,10 @@ typedef struct cynf_tile {
     int32_t v, mr, nv;
 } cynf_tile;
 
+/** An index space: kernels/nd_layout.h. */
+typedef struct cynf_nd cynf_nd;
+#define CYNF_SPACES_MAX 2
+
 typedef void cynf_run_fn(const void *g, int stage, const cynf_args *a, int thread, size_t begin, size_t end);
 
 /** One algorithm; every function takes the geometry struct of op. Functions that may be NULL say so. */
@@ -49,6 +53,11 @@ typedef struct cynf_algo {
     void (*pack)(const void *g, cynf_tile t, const cynf_weights *w, void *packed);  /**< NULL with packed_bytes */
     size_t (*shared_bytes)(const void *g, cynf_tile t);                             /**< NULL: 0; a multiple of 64 */
     size_t (*private_bytes)(const void *g, cynf_tile t);                            /**< per thread; NULL: 0; a multiple of 64 */
+    /**
+     * NULL, or writes the index spaces (CYNF_SPACES_MAX at most) that the body walks over, and says how many: it is then <op>_<algo>_in(g, spaces, t, ...) behind the
+     * function of the usual form. The generator prints them, as compilers do not fold the loops that make them.
+     */
+    int (*spaces)(const void *g, cynf_tile t, cynf_nd *spaces);
     double (*cost)(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m); /**< modelled seconds, one thread */
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
      *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|, scales counted as x; infinities and NaN spread likewise. */

@@ -10,10 +10,10 @@
 #define CYNF_ND_UNIT 4096
 
 /** s[0] are the strides that order the dimensions. The last two dimensions are a plane of rows and columns, cut into blocks of h x w. */
-typedef struct cynf_nd {
+struct cynf_nd {
     int32_t rank, dims[CYNF_MAX_DIMS + 1], s[CYNF_ND_OPERANDS][CYNF_MAX_DIMS + 1]; /* one to spare, to move with */
     int32_t h, w, down, across;
-} cynf_nd;
+};
 
 static CYNF_INLINE void cynf_nd_move(cynf_nd *nd, int to, int from)
 {

@@ -92,6 +92,6 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     } \
     extern const cynf_algo cynf_conv2d_##algo_; \
     const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, unit_span_##algo_, packed_bytes_##algo_, pack_##algo_, \
-        shared_bytes_##algo_, private_bytes_##algo_, cost_##algo_, error_##algo_, NULL, false, measured_};
+        shared_bytes_##algo_, private_bytes_##algo_, NULL, cost_##algo_, error_##algo_, NULL, false, measured_};
 
 #endif

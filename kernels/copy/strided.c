@@ -18,6 +18,13 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_nd_units(&nd);
 }
 
+static int spaces(const void *g, cynf_tile t, cynf_nd *nd)
+{
+    (void)t;
+    *nd = copy_strided_space(g);
+    return 1;
+}
+
 static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_nd c = copy_strided_space(g);
@@ -41,6 +48,7 @@ const cynf_algo cynf_copy_strided = {
     .header = "kernels/copy/strided.h",
     .supports = supports,
     .units = units,
+    .spaces = spaces,
     .cost = cost,
     .exact = cynf_always_exact,
 };

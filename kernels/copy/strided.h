@@ -56,15 +56,14 @@ static CYNF_INLINE void copy_transposed(const float *x, ptrdiff_t xs, float *y, 
     }
 }
 
-static CYNF_INLINE void copy_strided(const cynf_copy *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+static CYNF_INLINE void copy_strided_in(const cynf_copy *g, const cynf_nd *nd, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
-    (void)t, (void)stage, (void)thread;
-    const cynf_nd nd = copy_strided_space(g);
-    const ptrdiff_t xr = nd.s[1][nd.rank - 2], xc = nd.s[1][nd.rank - 1], yr = nd.s[0][nd.rank - 2], yc = nd.s[0][nd.rank - 1];
+    (void)g, (void)t, (void)stage, (void)thread;
+    const ptrdiff_t xr = nd->s[1][nd->rank - 2], xc = nd->s[1][nd->rank - 1], yr = nd->s[0][nd->rank - 2], yc = nd->s[0][nd->rank - 1];
     if (begin == end)
         return;
-    cynf_nd_walk walk = cynf_nd_seek(&nd, begin);
-    for (size_t u = begin; u < end; u++, cynf_nd_next(&nd, &walk)) {
+    cynf_nd_walk walk = cynf_nd_seek(nd, begin);
+    for (size_t u = begin; u < end; u++, cynf_nd_next(nd, &walk)) {
         const float *x = a->x[0] + walk.at[1];
         float *y = a->y + walk.at[0];
         if (yc == 1 && xc == 1) {
@@ -81,6 +80,12 @@ static CYNF_INLINE void copy_strided(const cynf_copy *g, cynf_tile t, int stage,
                     y[r * yr + i * yc] = x[r * xr + i * xc];
         }
     }
+}
+
+static CYNF_INLINE void copy_strided(const cynf_copy *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    const cynf_nd nd = copy_strided_space(g);
+    copy_strided_in(g, &nd, t, stage, a, thread, begin, end);
 }
 
 #endif

@@ -19,6 +19,13 @@ static size_t units(const void *g, cynf_tile t, int stage)
     return cynf_nd_units(&nd);
 }
 
+static int spaces(const void *g, cynf_tile t, cynf_nd *nd)
+{
+    (void)t;
+    *nd = eltwise_map_space(g);
+    return 1;
+}
+
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_eltwise *g = geometry;
@@ -39,6 +46,7 @@ const cynf_algo cynf_eltwise_map = {
     .header = "kernels/eltwise/map.h",
     .supports = supports,
     .units = units,
+    .spaces = spaces,
     .cost = cost,
     .exact = cynf_always_exact,
 };

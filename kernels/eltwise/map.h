@@ -98,7 +98,7 @@ static CYNF_INLINE void eltwise_rows(const int kind, const cynf_epilogue *e, con
                     vf_store(gathered[k], vf_set1(*x));
                     step[k] = 0;
                 } else {
-                    for (int i = 0; i < n; i++)
+                    for (int i = 0; i < n && i < CYNF_MAP_GATHER; i++) /* as in kernels/gather.h */
                         gathered[k][i] = x[i * s];
                 }
             }
@@ -110,19 +110,24 @@ static CYNF_INLINE void eltwise_rows(const int kind, const cynf_epilogue *e, con
         }
 }
 
-static CYNF_INLINE void eltwise_map(const cynf_eltwise *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+static CYNF_INLINE void eltwise_map_in(const cynf_eltwise *g, const cynf_nd *nd, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)t, (void)stage, (void)thread;
     if (begin == end)
         return;
-    const cynf_nd nd = eltwise_map_space(g);
-    cynf_nd_walk walk = cynf_nd_seek(&nd, begin);
-    for (size_t u = begin; u < end; u++, cynf_nd_next(&nd, &walk))
+    cynf_nd_walk walk = cynf_nd_seek(nd, begin);
+    for (size_t u = begin; u < end; u++, cynf_nd_next(nd, &walk))
         switch (g->kind) {
-#define X(name) case CYNF_ELT_##name: eltwise_rows(CYNF_ELT_##name, &g->e, &nd, &walk, a); break;
+#define X(name) case CYNF_ELT_##name: eltwise_rows(CYNF_ELT_##name, &g->e, nd, &walk, a); break;
             CYNF_ELT_USED(X)
 #undef X
         }
+}
+
+static CYNF_INLINE void eltwise_map(const cynf_eltwise *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    const cynf_nd nd = eltwise_map_space(g);
+    eltwise_map_in(g, &nd, t, stage, a, thread, begin, end);
 }
 
 #endif

@@ -19,7 +19,7 @@
     static size_t shared_bytes(const void *g, cynf_tile t) { return cynf_conv2d_##of.shared_bytes(CYNF_FC_PIXELS(g), t); } \
     static size_t private_bytes(const void *g, cynf_tile t) { return cynf_conv2d_##of.private_bytes(CYNF_FC_PIXELS(g), t); } \
     static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m) { return cynf_conv2d_##of.cost(CYNF_FC_PIXELS(g), t, isa, m); } \
-    const cynf_algo cynf_fc_##algo_ = {CYNF_OP_FC, #algo_, "kernels/fc/" #algo_ ".h", supports, stages, units, unit_span, packed_bytes, pack, shared_bytes, private_bytes, cost, \
-        error_, exact_, false, false};
+    const cynf_algo cynf_fc_##algo_ = {CYNF_OP_FC, #algo_, "kernels/fc/" #algo_ ".h", supports, stages, units, unit_span, packed_bytes, pack, shared_bytes, private_bytes, \
+        NULL, cost, error_, exact_, false, false};
 
 #endif

@@ -144,14 +144,15 @@ static CYNF_INLINE void reduce_across(const int kind, const cynf_nd *over, const
         vf_store(out + k * VL, total[k]);
 }
 
-static CYNF_INLINE void reduce_units(const int kind, const int nv, const cynf_reduce *g, const reduce_fold_space *s, const cynf_args *a, size_t begin, size_t end)
+static CYNF_INLINE void reduce_units(const int kind, const int nv, const cynf_reduce *g, const cynf_nd *nd, const cynf_args *a, size_t begin, size_t end)
 {
+    const cynf_nd *const kept = &nd[CYNF_FOLD_KEPT], *const over = &nd[CYNF_FOLD_OVER];
     const bool along = reduce_fold_along(g);
     ptrdiff_t y_step, x_step;
     reduce_fold_steps(g, &y_step, &x_step);
-    const vf count = vf_set1((float)s->count);
-    cynf_nd_walk walk = cynf_nd_seek(&s->kept, begin);
-    for (size_t u = begin; u < end; u++, cynf_nd_next(&s->kept, &walk))
+    const vf count = vf_set1((float)reduce_fold_count(g));
+    cynf_nd_walk walk = cynf_nd_seek(kept, begin);
+    for (size_t u = begin; u < end; u++, cynf_nd_next(kept, &walk))
         for (int c = 0; c < walk.cols; c += CYNF_FOLD_VECTORS * VL) {
             const int n = walk.cols - c < CYNF_FOLD_VECTORS * VL ? walk.cols - c : CYNF_FOLD_VECTORS * VL;
             const float *x = a->x[0] + walk.at[1] + c * x_step;
@@ -159,9 +160,9 @@ static CYNF_INLINE void reduce_units(const int kind, const int nv, const cynf_re
             float out[CYNF_FOLD_VECTORS * VL] = {0};
             if (along)
                 for (int i = 0; i < n; i += VL)
-                    vf_store(out + i, reduce_rows(kind, nv, &s->over, x + i * x_step, x_step, n - i < VL ? n - i : VL));
+                    vf_store(out + i, reduce_rows(kind, nv, over, x + i * x_step, x_step, n - i < VL ? n - i : VL));
             else
-                reduce_across(kind, &s->over, x, x_step, n, out);
+                reduce_across(kind, over, x, x_step, n, out);
             for (int i = 0; i < n; i += VL) {
                 vf v = vf_load(out + i);
                 if (kind == CYNF_REDUCE_MEAN)
@@ -171,17 +172,23 @@ static CYNF_INLINE void reduce_units(const int kind, const int nv, const cynf_re
         }
 }
 
-static CYNF_INLINE void reduce_fold(const cynf_reduce *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+static CYNF_INLINE void reduce_fold_in(const cynf_reduce *g, const cynf_nd *nd, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     (void)stage, (void)thread;
     if (begin == end)
         return;
-    const reduce_fold_space s = reduce_fold_plan(g, t);
     switch (g->kind) {
-#define X(name) case CYNF_REDUCE_##name: reduce_units(CYNF_REDUCE_##name, t.nv, g, &s, a, begin, end); break;
+#define X(name) case CYNF_REDUCE_##name: reduce_units(CYNF_REDUCE_##name, t.nv, g, nd, a, begin, end); break;
         CYNF_REDUCE_USED(X)
 #undef X
     }
+}
+
+static CYNF_INLINE void reduce_fold(const cynf_reduce *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    cynf_nd nd[CYNF_FOLD_SPACES];
+    reduce_fold_spaces(g, t, nd);
+    reduce_fold_in(g, nd, t, stage, a, thread, begin, end);
 }
 
 #endif
