@@ -141,6 +141,11 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         off[m] = (ptrdiff_t)(m / s.tw) * g->sh * g->x.rs + (ptrdiff_t)(m % s.tw) * g->sw * g->x.ps;
     cynf_conv2d_place(g, s, mr, nv, oc0, &o);
 
+    const bool straight = s.th == 1 && g->pl <= 0 && (g->ow - 1) * g->sw + (g->kw - 1) * g->dw - g->pl < g->w;
+    const int last = g->ow % s.tw;
+    cynf_conv2d_tiling end_of_row = s;
+    if (straight)
+        end_of_row.tw = last;
     int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
     for (; tile < end; tile++) {
         const int rows = oh - oh0 < s.th ? oh - oh0 : s.th, columns = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
@@ -148,9 +153,11 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
-        /* With a literal geometry the whole tile is straight-line code of its own; at run time one text serves both. */
-        if (CYNF_LITERAL && whole)
+        /* With a literal geometry the whole tile is straight-line code of its own, and so is what is left of a row without padding; at run time one text serves all. */
+        if (CYNF_LITERAL && (whole || (straight && !last)))
             cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
+        else if (CYNF_LITERAL)
+            cynf_conv2d_direct_tile(g, end_of_row, straight ? last : mr, nv, straight, oh0, ow0, rows, straight ? last : columns, n, off, &o, x, packed, r, y);
         else
             cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
         if ((ow0 += s.tw) >= g->ow) {
