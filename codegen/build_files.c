@@ -21,12 +21,15 @@ static void custom_objects(cynf_gen *g)
 static void fixed_lists(cynf_gen *g)
 {
     cynf_text *objects = &g->key[CYNF_KEY_OBJECTS], *rules = &g->key[CYNF_KEY_RULES];
-    cynf_text_add(objects, "OBJECTS = build/%s.o build/%s_weights.o", g->id, g->id);
-    for (int32_t i = 0; i < g->n_unit; i++) {
-        const char *isa = cynf_isa_name(g->unit_isa[i]);
-        cynf_text_add(objects, " build/%s_layers%d.o", g->id, i);
-        cynf_text_add(rules, "build/%s_layers%d.o: ISA_FLAGS = %s -Isrc/arch/%s\n", g->id, i, isa_flags[g->unit_isa[i]], isa);
-    }
+    cynf_text_add(objects, "OBJECTS =");
+    for (int32_t i = 0; i < g->n_unit; i++)
+        cynf_text_add(rules, "build/%s_layers%d.o: ISA_FLAGS = %s -Isrc/arch/%s\n", g->id, i, isa_flags[g->unit[i].isa], cynf_isa_name(g->unit[i].isa));
+    /* The longest first, so that jobs end together. */
+    for (int32_t functions = g->p->n_step; functions > 0; functions--)
+        for (int32_t i = 0; i < g->n_unit; i++)
+            if (g->unit[i].functions == functions)
+                cynf_text_add(objects, " build/%s_layers%d.o", g->id, i);
+    cynf_text_add(objects, " build/%s.o build/%s_weights.o", g->id, g->id);
     custom_objects(g);
     cynf_text_add(objects, "\n");
 }

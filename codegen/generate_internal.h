@@ -37,6 +37,12 @@ typedef enum cynf_gen_key { /* KEY stands as @KEY@ in the templates */
 
 #define CYNF_GEN_MAX_UNITS 256
 
+/** ID_layers<i>.c. */
+typedef struct cynf_gen_unit {
+    cynf_isa isa;
+    int32_t functions;
+} cynf_gen_unit;
+
 typedef struct cynf_gen {
     const cynf_program *p;
     const cynf_walk *walk, *reference; /**< the program's, and the self-test's */
@@ -45,7 +51,7 @@ typedef struct cynf_gen {
     char *folder;                 /* the temporary one */
     bool *source;                 /* per embedded file: to be written */
     cynf_text key[CYNF_KEY_COUNT];
-    cynf_isa unit_isa[CYNF_GEN_MAX_UNITS];
+    cynf_gen_unit unit[CYNF_GEN_MAX_UNITS];
     int32_t n_unit, n_custom;     /**< of ID_layers<i>.c, ID_custom<i>.c */
     cynf_status status;           /* sticky */
     char *text;

@@ -9,7 +9,10 @@
 #include "kernels/geometry.h"
 #include "kernels/nd_layout.h"
 
-/* Functions in one translation unit: enough that headers weigh little, few enough that `make -j` has something to share out. */
+/*
+ * Functions in one translation unit: enough that headers weigh little, few enough that `make -j` has something to share out. Up to twice as many, as an algorithm in two
+ * units is expanded twice.
+ */
 #define FUNCTIONS_PER_UNIT 16
 
 /* 1.5f, 3.0f, 1e-05f; nine digits name a float exactly. */
@@ -184,7 +187,7 @@ static void write_unit(cynf_gen *g, cynf_isa isa, const int32_t *step, int32_t n
         cynf_gen_fail(g, CYNF_ENOMEM, "out of memory while writing %s", path);
     cynf_folder_write(g, path, t.s, t.n);
     cynf_text_free(&t);
-    g->unit_isa[g->n_unit++] = isa;
+    g->unit[g->n_unit++] = (cynf_gen_unit){isa, n};
 }
 
 static void add_ref(cynf_text *t, const cynf_ref *r)
@@ -246,6 +249,15 @@ static void group(const cynf_program *p, int32_t *step, int32_t n)
             }
 }
 
+/* Where the unit that begins at step[i] ends. */
+static int32_t unit_end(const cynf_program *p, const int32_t *step, int32_t i, int32_t n, int32_t per_unit)
+{
+    int32_t end = n - i < per_unit ? n : i + per_unit;
+    while (end < n && end - i < 2 * per_unit && p->step[step[end]].kernel->algo == p->step[step[end - 1]].kernel->algo)
+        end++;
+    return end;
+}
+
 void cynf_gen_layers(cynf_gen *g)
 {
     const cynf_program *p = g->p;
@@ -263,8 +275,10 @@ void cynf_gen_layers(cynf_gen *g)
                 step[n++] = i;
             }
         group(p, step, n);
-        for (int32_t i = 0; i < n; i += per_unit)
-            write_unit(g, (cynf_isa)isa, step + i, n - i < per_unit ? n - i : per_unit);
+        for (int32_t i = 0, end; i < n; i = end) {
+            end = unit_end(p, step, i, n, per_unit);
+            write_unit(g, (cynf_isa)isa, step + i, end - i);
+        }
     }
     free(step);
     for (int32_t i = 0; i < p->n_step; i++) {
