@@ -15,18 +15,70 @@
 #include "kernels/conv2d/winograd_layout.h"
 #include "kernels/winograd/transform.h"
 
-/** The row of tile i in every slab of V: B^T x B of all channels. */
-static CYNF_INLINE void winograd_forward(const cynf_conv2d *g, const cynf_tiling *l, const cynf_winograd f, const float *x, int i, float *v)
+/** Images from here on are not in the second-level cache. */
+#define WINOGRAD_ASK_BYTES (1 << 20)
+/** Channels up to which a panel's outputs are asked for: with more, the products take most of the time, and what was asked for is gone after them. */
+#define WINOGRAD_ASK_CHANNELS 128
+
+/** What lies under tile i: of the image of h x w pixels at x, which its phase is, those from (iy, ix) on. */
+typedef struct winograd_under {
+    const float *x;
+    cynf_view view;
+    int h, w, iy, ix;
+} winograd_under;
+
+static CYNF_INLINE winograd_under winograd_under_of(const cynf_conv2d *g, const cynf_tiling *l, const float *x, int i)
 {
     const int q = i % l->rows;
     const conv2d_phase p = conv2d_tiled_phase(g, i / l->rows);
-    /* Tap (0, 0) of the phase's first output lies in row y + iy*dh, column x + ix*dw: on padding if iy or ix is negative. */
+    /* Tap (0, 0) of the phase's first output lies in row y + iy*dh, column x0 + ix*dw: on padding if iy or ix is negative. */
     const int y = (p.y + g->dh - g->pt % g->dh) % g->dh, x0 = (p.x + g->dw - g->pl % g->dw) % g->dw;
     const int iy = (p.y - g->pt - y) / g->dh, ix = (p.x - g->pl - x0) / g->dw;
-    const cynf_view view = conv2d_tiled_view(g, &g->x);
+    return (winograd_under){x + cynf_pixel(&g->x, p.n, y, x0, 0), conv2d_tiled_view(g, &g->x), CYNF_CEIL_DIV(g->h - y, g->dh), CYNF_CEIL_DIV(g->w - x0, g->dw),
+        q / l->tx * l->sy + iy, q % l->tx * l->sx + ix};
+}
+
+/*
+ * The two that ask the second-level cache for pixels ahead of their use are functions of their own, as inlined they cost the loops around them registers. GCC takes
+ * prefetches for nothing, and would take the calls away.
+ */
+#define WINOGRAD_ASK(pixel, write) \
+    do { \
+        __asm__ volatile(""); \
+        __builtin_prefetch(pixel, write, 2); \
+    } while (0)
+
+/** Asks for the columns that tile i adds to those of the tile before it. */
+static __attribute__((noinline, unused)) void winograd_ask_input(const cynf_conv2d *g, const cynf_tiling *l, const cynf_winograd f, const float *x, int i)
+{
+    const winograd_under u = winograd_under_of(g, l, x, i);
+    const int e = f.m + f.r - 1, rows = f.dims == 2 ? e : 1;
+    if (u.iy < 0 || u.ix < 0 || u.iy + rows > u.h || u.ix + e > u.w)
+        return;
+    for (int y = u.iy; y < u.iy + rows; y++)
+        for (int column = u.ix + e - f.m; column < u.ix + e; column++)
+            for (int c = 0; c < g->ic; c += 16)
+                WINOGRAD_ASK(u.x + y * (ptrdiff_t)u.view.rs + column * (ptrdiff_t)u.view.ps + cynf_channel(&g->x, c), 0);
+}
+
+/** Asks for the outputs of panel p, which come while its products are computed. */
+static __attribute__((noinline, unused)) void winograd_ask_outputs(const cynf_conv2d *g, const cynf_tiling *l, const conv2d_tiled_unit *w, int p, const cynf_args *a)
+{
+    for (int i = 0; i < w->rows; i++)
+        for (int c = 0; c < l->nr && p * l->nr + c < g->oc; c += 16) {
+            const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, l, w->first + i, p * l->nr + c, a);
+            for (int y = 0; y < patch.h; y++)
+                for (int x = 0; x < patch.w; x++)
+                    WINOGRAD_ASK(patch.y + y * (ptrdiff_t)patch.yv.rs + x * (ptrdiff_t)patch.yv.ps, 1);
+        }
+}
+
+/** The row of tile i in every slab of V: B^T x B of all channels. */
+static CYNF_INLINE void winograd_forward(const cynf_conv2d *g, const cynf_tiling *l, const cynf_winograd f, const float *x, int i, float *v)
+{
+    const winograd_under u = winograd_under_of(g, l, x, i);
     for (int c = 0; c < g->ic; c += VL)
-        winograd_forward_tile(f, x + cynf_pixel(&g->x, p.n, y, x0, c), &view, CYNF_CEIL_DIV(g->h - y, g->dh), CYNF_CEIL_DIV(g->w - x0, g->dw), q / l->tx * l->sy + iy,
-            q % l->tx * l->sx + ix, g->ic - c < VL ? g->ic - c : VL, v + c, l->vs);
+        winograd_forward_tile(f, u.x + cynf_channel(&g->x, c), &u.view, u.h, u.w, u.iy, u.ix, g->ic - c < VL ? g->ic - c : VL, v + c, l->vs);
 }
 
 static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t, const cynf_winograd f, int stage, const cynf_args *a, int thread, size_t begin,
@@ -35,11 +87,18 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
     const cynf_conv2d along = conv2d_winograd_along(geometry, f), *const g = &along;
     const cynf_tiling l = conv2d_winograd_tiling(g, t, f);
     const float *const bias = a->packed, *const u = bias + l.panels * l.nr;
+    const bool far_x = VL > 4 && (int64_t)g->h * g->w * g->ic * 4 > WINOGRAD_ASK_BYTES;
+    const bool far_y = VL > 4 && (int64_t)g->oh * g->ow * g->oc * 4 > WINOGRAD_ASK_BYTES && g->ic <= WINOGRAD_ASK_CHANNELS;
     for (size_t unit = begin; unit < end; unit++) {
         const conv2d_tiled_unit w = conv2d_tiled_unit_of(&l, 1, stage, a, thread, (int)unit);
-        for (int i = w.t0; i < w.t1; i++)
+        for (int i = w.t0; i < w.t1; i++) {
+            if (far_x && i + 1 < w.t1)
+                winograd_ask_input(g, &l, f, a->x[0], w.first + i + 1);
             winograd_forward(g, &l, f, a->x[0], w.first + i, w.v + i * l.kp);
+        }
         for (int p = w.p0; p < w.p1; p++) {
+            if (far_y)
+                winograd_ask_outputs(g, &l, &w, p, a);
             conv2d_tiled_multiply(g, &l, t.mr, t.nv, &w, u + (ptrdiff_t)p * l.slabs * g->ic * l.nr);
             for (int i = 0; i < w.rows; i++)
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
