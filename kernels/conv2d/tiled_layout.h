@@ -12,8 +12,8 @@
  * A dilated convolution falls into dh x dw convolutions without dilation, each over every dh-th row and dw-th column: phases, which count as images.
  *
  * The tiles form blocks of tb, so that a panel of U is used tb times from a near cache. A unit is a block and V is private where U stays in L2 (blocks are then
- * as small as is worth handing to a thread), or where V of the whole layer does not. Otherwise V is shared and made in a stage of its own: then (panel, block)
- * are the units of the second stage, and U is read once.
+ * as small as is worth handing to a thread), or where V of the whole layer does not (nor fits beside U's panels into L3, if U comes from memory). Otherwise V is
+ * shared and made in a stage of its own: then (panel, block) are the units of the second stage, and U is read once.
  */
 #ifndef CYNF_CONV2D_TILED_LAYOUT_H
 #define CYNF_CONV2D_TILED_LAYOUT_H
@@ -21,6 +21,7 @@
 #include "kernels/kernel.h"
 
 #define CYNF_TILED_SHARED_BYTES (1 << 20)  /**< the largest V that is shared: about an L2 */
+#define CYNF_TILED_MEMORY_BYTES (32 << 20) /**< U from here on comes from memory, which costs more than a V in L3: one of 4 MiB is shared, too */
 #define CYNF_TILED_NEAR_BYTES (384 << 10)  /**< U up to here stays in L2 beside a block */
 #define CYNF_TILED_BLOCK_MADDS (1 << 17)   /**< of a block where U is near: a microsecond or two */
 #define CYNF_TILED_BLOCK_BYTES (384 << 10) /**< V and M of one block, where blocks of CYNF_TILED_BLOCK_MIN tiles allow it */
@@ -48,9 +49,10 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
     const int64_t worth = near ? CYNF_CEIL_DIV(CYNF_TILED_BLOCK_MADDS, tile) : all, want = worth < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : worth;
     const int cut = (int)(want < most ? want : most), tb = CYNF_ROUND_UP(CYNF_CEIL_DIV(all, CYNF_CEIL_DIV(all, cut)), group), blocks = CYNF_CEIL_DIV(all, tb);
     const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
+    const int64_t share = tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_SHARED_BYTES : 4 * CYNF_TILED_SHARED_BYTES;
     return (cynf_tiling){
         .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = (int32_t)panels, .nr = nr,
-        .kp = kp, .far = !near, .shared = !near && v_block * blocks * 4 <= CYNF_TILED_SHARED_BYTES, .vs = vs, .v_block = v_block,
+        .kp = kp, .far = !near, .shared = !near && v_block * blocks * 4 <= share, .vs = vs, .v_block = v_block,
         .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
         .scratch_bytes = scratch_bytes,
     };
