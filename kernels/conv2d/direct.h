@@ -130,8 +130,11 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
     cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
 }
 
-/** The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. */
-static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, int oh, int oc0,
+/**
+ * The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. rest: of tiles of one row without padding, the pixels
+ * of the row's last one, 0 if it is like the others; -1 for other tiles.
+ */
+static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int rest, const int mr, const int nv, int oh, int oc0,
     int n, const float *x, const float *packed, const float *r, float *y, int tile, int end)
 {
     ptrdiff_t off[CYNF_MR_MAX];
@@ -141,11 +144,8 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         off[m] = (ptrdiff_t)(m / s.tw) * g->sh * g->x.rs + (ptrdiff_t)(m % s.tw) * g->sw * g->x.ps;
     cynf_conv2d_place(g, s, mr, nv, oc0, &o);
 
-    const bool straight = s.th == 1 && g->pl <= 0 && (g->ow - 1) * g->sw + (g->kw - 1) * g->dw - g->pl < g->w;
-    const int last = g->ow % s.tw;
     cynf_conv2d_tiling end_of_row = s;
-    if (straight)
-        end_of_row.tw = last;
+    end_of_row.tw = rest;
     int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
     for (; tile < end; tile++) {
         const int rows = oh - oh0 < s.th ? oh - oh0 : s.th, columns = g->ow - ow0 < s.tw ? g->ow - ow0 : s.tw;
@@ -154,10 +154,10 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
         /* With a literal geometry the whole tile is straight-line code of its own, and so is what is left of a row without padding; at run time one text serves all. */
-        if (CYNF_LITERAL && (whole || (straight && !last)))
+        if (CYNF_LITERAL && (whole || !rest))
             cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
-        else if (CYNF_LITERAL)
-            cynf_conv2d_direct_tile(g, end_of_row, straight ? last : mr, nv, straight, oh0, ow0, rows, straight ? last : columns, n, off, &o, x, packed, r, y);
+        else if (CYNF_LITERAL && rest > 0)
+            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, oh0, ow0, 1, rest, n, off, &o, x, packed, r, y);
         else
             cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
         if ((ow0 += s.tw) >= g->ow) {
@@ -229,6 +229,8 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(whole, t);
     const bool pads = cynf_conv2d_pads(whole);
     const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
+    const bool inside = pads || (whole->pl <= 0 && (whole->ow - 1) * whole->sw + (whole->kw - 1) * whole->dw - whole->pl < whole->w);
+    const int rest = s.th == 1 && inside ? whole->ow % s.tw : -1;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin, merged; unit < end; unit += merged) {
         const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
@@ -258,9 +260,9 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
             tile = 0;
         }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-            cynf_conv2d_direct_panel(g, s, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
+            cynf_conv2d_direct_panel(g, s, rest, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
         else
-            CYNF_NARROW_PANEL(narrow, cynf_conv2d_direct_panel(g, s, t.mr, nv, oh, oc0, n, x, packed, r, y, tile, tile_end));
+            CYNF_NARROW_PANEL(narrow, cynf_conv2d_direct_panel(g, s, rest, t.mr, nv, oh, oc0, n, x, packed, r, y, tile, tile_end));
     }
 }
 
