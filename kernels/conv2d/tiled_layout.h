@@ -20,7 +20,7 @@
 
 #include "kernels/kernel.h"
 
-#define CYNF_TILED_SHARED_BYTES (1 << 20)  /**< the largest V that is shared: about an L2 */
+#define CYNF_TILED_L2_BYTES (1 << 20)      /**< about an L2: the largest V that is shared */
 #define CYNF_TILED_MEMORY_BYTES (32 << 20) /**< U from here on comes from memory, which costs more than a V in L3: one of 4 MiB is shared, too */
 #define CYNF_TILED_NEAR_BYTES (384 << 10)  /**< U up to here stays in L2 beside a block */
 #define CYNF_TILED_BLOCK_MADDS (1 << 17)   /**< of a block where U is near: a microsecond or two */
@@ -49,7 +49,7 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
     const int64_t worth = near ? CYNF_CEIL_DIV(CYNF_TILED_BLOCK_MADDS, tile) : all, want = worth < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : worth;
     const int cut = (int)(want < most ? want : most), tb = CYNF_ROUND_UP(CYNF_CEIL_DIV(all, CYNF_CEIL_DIV(all, cut)), group), blocks = CYNF_CEIL_DIV(all, tb);
     const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
-    const int64_t share = tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_SHARED_BYTES : 4 * CYNF_TILED_SHARED_BYTES;
+    const int64_t share = tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_L2_BYTES : 4 * CYNF_TILED_L2_BYTES;
     return (cynf_tiling){
         .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = (int32_t)panels, .nr = nr,
         .kp = kp, .far = !near, .shared = !near && v_block * blocks * 4 <= share, .vs = vs, .v_block = v_block,

@@ -15,8 +15,6 @@
 #include "kernels/conv2d/winograd_layout.h"
 #include "kernels/winograd/transform.h"
 
-/** Images from here on are not in the second-level cache. */
-#define WINOGRAD_ASK_BYTES (1 << 20)
 /** Channels up to which a panel's outputs are asked for: with more, the products take most of the time, and what was asked for is gone after them. */
 #define WINOGRAD_ASK_CHANNELS 128
 
@@ -57,7 +55,7 @@ static __attribute__((noinline, unused)) void winograd_ask_input(const cynf_conv
         return;
     for (int y = u.iy; y < u.iy + rows; y++)
         for (int column = u.ix + e - f.m; column < u.ix + e; column++)
-            for (int c = 0; c < g->ic; c += 16)
+            for (int c = 0; c < g->ic; c += VL)
                 WINOGRAD_ASK(u.x + y * (ptrdiff_t)u.view.rs + column * (ptrdiff_t)u.view.ps + cynf_channel(&g->x, c), 0);
 }
 
@@ -65,7 +63,7 @@ static __attribute__((noinline, unused)) void winograd_ask_input(const cynf_conv
 static __attribute__((noinline, unused)) void winograd_ask_outputs(const cynf_conv2d *g, const cynf_tiling *l, const conv2d_tiled_unit *w, int p, const cynf_args *a)
 {
     for (int i = 0; i < w->rows; i++)
-        for (int c = 0; c < l->nr && p * l->nr + c < g->oc; c += 16) {
+        for (int c = 0; c < l->nr && p * l->nr + c < g->oc; c += VL) {
             const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, l, w->first + i, p * l->nr + c, a);
             for (int y = 0; y < patch.h; y++)
                 for (int x = 0; x < patch.w; x++)
@@ -87,8 +85,8 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
     const cynf_conv2d along = conv2d_winograd_along(geometry, f), *const g = &along;
     const cynf_tiling l = conv2d_winograd_tiling(g, t, f);
     const float *const bias = a->packed, *const u = bias + l.panels * l.nr;
-    const bool far_x = VL > 4 && (int64_t)g->h * g->w * g->ic * 4 > WINOGRAD_ASK_BYTES;
-    const bool far_y = VL > 4 && (int64_t)g->oh * g->ow * g->oc * 4 > WINOGRAD_ASK_BYTES && g->ic <= WINOGRAD_ASK_CHANNELS;
+    const bool far_x = VL > 4 && (int64_t)g->h * g->w * g->ic * 4 > CYNF_TILED_L2_BYTES;
+    const bool far_y = VL > 4 && (int64_t)g->oh * g->ow * g->oc * 4 > CYNF_TILED_L2_BYTES && g->ic <= WINOGRAD_ASK_CHANNELS;
     for (size_t unit = begin; unit < end; unit++) {
         const conv2d_tiled_unit w = conv2d_tiled_unit_of(&l, 1, stage, a, thread, (int)unit);
         for (int i = w.t0; i < w.t1; i++) {
