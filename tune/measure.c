@@ -22,6 +22,7 @@ typedef struct racer {
     void *packed;          /**< copies, stride bytes apart */
     size_t stride;
     int copies, turn;
+    double between, first_used; /* bytes of weights that the model's other layers read between two runs; what all had read when the first copy was used */
     cynf_call call;
     cynf_walk walk;
     double error;
@@ -34,6 +35,7 @@ typedef struct arena {
     void *workspace;
     racer r[MAX_CANDIDATES];
     int n;
+    double read; /* bytes of weights, by all of them */
 } arena;
 
 static size_t round64(size_t n) { return (n + 63) / 64 * 64; }
@@ -48,12 +50,16 @@ static float *random_floats(size_t n, uint32_t seed)
     return p;
 }
 
+/* A copy may be used again when as many bytes were read since as the model reads between two runs of a layer; those of other contestants count. */
 static void run(void *ctx, int i)
 {
     arena *a = ctx;
     racer *r = &a->r[i];
+    r->turn = r->turn + 1 < r->copies && a->read - r->first_used < r->between ? r->turn + 1 : 0;
+    if (r->turn == 0)
+        r->first_used = a->read;
+    a->read += (double)r->stride;
     r->walk.consts = (const char *)r->packed + (size_t)r->turn * r->stride;
-    r->turn = (r->turn + 1) % r->copies;
     cynf_walk_run(&r->walk, a->m->pool, a->workspace, (const void *const *)a->x, (void *const *)&a->y, NULL);
 }
 
@@ -68,7 +74,7 @@ static void set_call(racer *r, const cynf_problem *p, const cynf_edge *edges)
     r->walk = (cynf_walk){.call = &r->call, .n_call = 1, .in = edges, .out = edges, .n_in = r->call.n_in, .n_out = 1};
 }
 
-/* Packs copies until one layer's rotation evicts as much as all layers of the model do between two runs of it. */
+/* Packs copies until one contestant's rotation alone evicts as much as all layers of the model do between two runs of it. */
 static bool pack(arena *a, racer *r, const cynf_problem *p, const cynf_weights *raw, double raw_bytes, double budget)
 {
     const size_t packed = cynf_kernel_packed_bytes(r->kernel, &p->u);
@@ -76,6 +82,7 @@ static bool pack(arena *a, racer *r, const cynf_problem *p, const cynf_weights *
     const double model = raw_bytes > 0 ? (double)a->m->model_bytes * (double)packed / raw_bytes : 0;
     const double target = fmin(fmin(model, 2.0 * (double)a->m->machine.cache_bytes[2]), budget);
     r->copies = packed ? (int)fmax(1, floor(target / (double)r->stride)) : 1;
+    r->between = target;
     r->packed = aligned_alloc(64, r->stride * (size_t)r->copies);
     if (!r->packed)
         return false;
@@ -110,6 +117,13 @@ static void leave_out(cJSON *entry, const cynf_kernel *k, const char *format, do
     cynf_plan_put(candidate(entry, k), "left_out", cJSON_CreateString(text));
 }
 
+/* How many are raced: where the last cache holds the whole model, no more than it holds the weights of, as they would come from memory else. */
+static int most_raced(const cynf_measurer *m, size_t packed)
+{
+    const double cache = 0.75 * (double)m->machine.cache_bytes[2];
+    return (double)m->model_bytes > cache || (double)packed * MAX_RACED < cache ? MAX_RACED : (int)fmax(2, cache / (double)packed);
+}
+
 /* Which of the n candidates, cheapest first, are raced: those that stay are moved to the arena; the entry says why the others are not. */
 static void select_racers(arena *a, const cynf_kernel *const *k, int n, const cynf_problem *p, cJSON *entry)
 {
@@ -137,7 +151,7 @@ static void select_racers(arena *a, const cynf_kernel *const *k, int n, const cy
         const double limit = first_of_algo ? ALGO_MARGIN : MODEL_MARGIN;
         if (m->effort != CYNF_EFFORT_PATIENT && cost > limit * cheapest)
             leave_out(entry, k[i], "modelled at %.2f x the cheapest, over %.1f", cost / cheapest, limit);
-        else if (m->effort != CYNF_EFFORT_PATIENT && a->n >= MAX_RACED && !first_of_algo)
+        else if (m->effort != CYNF_EFFORT_PATIENT && a->n >= most_raced(m, cynf_kernel_packed_bytes(k[i], &p->u)) && !first_of_algo)
             leave_out(entry, k[i], "%.0f cheaper ones are raced", a->n, 0);
         else
             a->r[a->n++].kernel = k[i];
