@@ -32,10 +32,10 @@ static void pack_fft(const void *geometry, cynf_tile t, const cynf_weights *w, v
                     if (!cynf_fft_first_of_pair(y, x, &real))
                         continue;
                     const double *const f = spectrum[pair++];
-                    u[conv2d_tiling_u(g, &l, s++, c, o)] = (float)f[0];
+                    u[conv2d_tiling_u(&l, s++, c, o)] = (float)f[0];
                     if (!real) {
-                        u[conv2d_tiling_u(g, &l, s++, c, o)] = (float)(f[1] - f[0]);
-                        u[conv2d_tiling_u(g, &l, s++, c, o)] = (float)(f[0] + f[1]);
+                        u[conv2d_tiling_u(&l, s++, c, o)] = (float)(f[1] - f[0]);
+                        u[conv2d_tiling_u(&l, s++, c, o)] = (float)(f[0] + f[1]);
                     }
                 }
         }

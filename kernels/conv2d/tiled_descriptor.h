@@ -9,8 +9,8 @@
 
 static inline bool conv2d_tiling_supports(const cynf_conv2d *g, cynf_tile t, const cynf_tiling *l)
 {
-    return !g->scaled && conv2d_tiling_view(&g->x, g->ic, t) && conv2d_tiling_view(&g->y, g->oc, t) && (!g->e.residual || conv2d_tiling_view(&g->r, g->oc, t)) &&
-           (int64_t)conv2d_tiling_packed(g, l) <= CYNF_TILED_PACKED_MAX;
+    return !g->scaled && conv2d_tiling_view(&g->x, g->ic / (g->sh * g->sw), t) && conv2d_tiling_view(&g->y, g->oc, t) && (!g->e.residual || conv2d_tiling_view(&g->r, g->oc, t)) &&
+           (int64_t)conv2d_tiling_packed(l) <= CYNF_TILED_PACKED_MAX;
 }
 
 static inline size_t conv2d_tiling_units(const cynf_tiling *l, int group, int stage)
@@ -26,16 +26,16 @@ static inline size_t conv2d_tiling_unit_span(const cynf_tiling *l, int stage)
 /** Clears packed, stores the biases and returns U. */
 static inline float *conv2d_tiling_pack_bias(const cynf_conv2d *g, const cynf_tiling *l, const cynf_weights *w, void *packed)
 {
-    memset(packed, 0, conv2d_tiling_packed(g, l));
+    memset(packed, 0, conv2d_tiling_packed(l));
     if (w->bias)
         memcpy(packed, w->bias, (size_t)g->oc * sizeof(float));
     return (float *)packed + l->panels * l->nr;
 }
 
 /** Index in U of coefficient s of input channel c and output channel o. */
-static inline size_t conv2d_tiling_u(const cynf_conv2d *g, const cynf_tiling *l, int s, int c, int o)
+static inline size_t conv2d_tiling_u(const cynf_tiling *l, int s, int c, int o)
 {
-    return (((size_t)(o / l->nr) * (size_t)l->slabs + (size_t)s) * (size_t)g->ic + (size_t)c) * (size_t)l->nr + (size_t)(o % l->nr);
+    return (((size_t)(o / l->nr) * (size_t)l->slabs + (size_t)s) * (size_t)l->ic + (size_t)c) * (size_t)l->nr + (size_t)(o % l->nr);
 }
 
 /** What size bytes cost that are touched again and again: seconds a byte of the level that holds them. */
@@ -56,8 +56,8 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     const double rows = (double)l->images * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
     const double calls = (double)CYNF_CEIL_DIV(l->images * l->rows, t.mr) * l->slabs * l->panels; /* of the micro-kernel */
     const double products = 2 * rows * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8) /* one vector a row: a load for every product */ + 3e-9 * calls;
-    const double u = (double)conv2d_tiling_packed(g, l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
-    const double vectors = rows * (forward * CYNF_CEIL_DIV(g->ic, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
+    const double u = (double)conv2d_tiling_packed(l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
+    const double vectors = rows * (forward * l->parts * CYNF_CEIL_DIV(g->ic / l->parts, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
     const double v_bytes = 4.0 * (double)l->v_block, m_bytes = (double)l->m_bytes;
     const double slabs = 2 * 4 * rows * l->slabs * (l->kp * conv2d_tiling_byte(m, v_bytes) + oc * conv2d_tiling_byte(m, m_bytes));
     return (products > weights ? products : weights) + vectors * t.v * second * (t.v >= 16 ? 2 : 1.5) + slabs;
@@ -78,7 +78,7 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     static size_t packed_bytes_##algo_(const void *g, cynf_tile t) \
     { \
         const cynf_tiling l = tiling_##algo_(g, t); \
-        return conv2d_tiling_packed(g, &l); \
+        return conv2d_tiling_packed(&l); \
     } \
     static size_t shared_bytes_##algo_(const void *g, cynf_tile t) \
     { \

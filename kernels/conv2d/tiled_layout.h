@@ -5,11 +5,13 @@
  * The output is cut into tiles of sy x sx pixels. The transform of a tile's input has S coefficients per channel, and the convolution becomes S
  * small products over the tiles (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4):
  *
- *     V [block][S][tb][kp]   transformed input: a slab per coefficient, a row per tile; kp = channels, rounded up to vectors
+ *     V [block][S][tb][kp]   transformed input: a slab per coefficient, a row per tile; kp = channels, rounded up to vectors (pieces follow each other without a gap)
  *     U [ceil(oc/nr)][S][ic][nr]   transformed weights, behind ceil(oc/nr) * nr biases: the packed weights
  *     M [tb][S][nr]          V U of one block and one panel of nr output channels, transformed back at once
  *
- * A dilated convolution falls into dh x dw convolutions without dilation, each over every dh-th row and dw-th column: phases, which count as images.
+ * A dilated convolution falls into dh x dw convolutions without dilation, each over every dh-th row and dw-th column: phases, which count as images. One of stride
+ * sh x sw is a sum of sh x sw convolutions of stride 1, each over every sh-th row and sw-th column of the input by every sh-th row and sw-th column of the kernel:
+ * its phases count as input channels, ic of them in all.
  *
  * The tiles form blocks of tb, so that a panel of U is used tb times from a near cache. A unit is a block and V is private where U stays in L2 (blocks are then
  * as small as is worth handing to a thread), or where V of the whole layer does not (nor fits beside U's panels into L3, if U comes from memory). Otherwise V is
@@ -32,15 +34,23 @@ typedef struct cynf_tiling {
     int32_t slabs, sy, sx;            /**< S, and the outputs of a tile */
     int32_t images;                   /**< those of the batch, times the phases */
     int32_t tx, tiles, rows;          /**< tiles of an image row, of an image; rows: tiles rounded up to the group that is transformed together */
-    int32_t tb, blocks, panels, nr, kp;
+    int32_t tb, blocks, panels, nr, ic, kp;
+    int32_t parts;                    /**< conv2d_tiling_parts() */
     bool far, shared;                 /**< U is beyond the second-level cache; V is shared */
     ptrdiff_t vs, v_block;            /**< elements from slab to slab (an odd number of cache lines) and from block to block of V */
     size_t m_bytes, scratch_bytes;    /**< of a thread; scratch: what a transform needs besides */
 } cynf_tiling;
 
+/** Pieces of the input channels: the phases of a stride, of which those of a row are one where pixels follow each other without a gap and no phase lacks a column. */
+static CYNF_INLINE int conv2d_tiling_parts(const cynf_conv2d *g)
+{
+    return g->sh * (g->x.ps * g->sh * g->sw == g->ic && g->w % g->sw == 0 ? 1 : g->sw);
+}
+
 static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group, size_t scratch_bytes)
 {
-    const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic, t.v), oh = CYNF_CEIL_DIV(g->oh, g->dh), ow = CYNF_CEIL_DIV(g->ow, g->dw);
+    const int parts = conv2d_tiling_parts(g), channels = g->ic / parts;
+    const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic - channels + CYNF_ROUND_UP(channels, t.v), t.v), oh = CYNF_CEIL_DIV(g->oh, g->dh), ow = CYNF_CEIL_DIV(g->ow, g->dw);
     const int images = g->n * g->dh * g->dw, tx = CYNF_CEIL_DIV(ow, sx), tiles = CYNF_CEIL_DIV(oh, sy) * tx;
     const int rows = CYNF_ROUND_UP(tiles, group), all = images * rows;
     const int fit = (int)(CYNF_TILED_BLOCK_BYTES / ((int64_t)slabs * (kp + nr) * 4)), most = fit < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : fit;
@@ -52,7 +62,7 @@ static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, 
     const int64_t share = tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_L2_BYTES : 4 * CYNF_TILED_L2_BYTES;
     return (cynf_tiling){
         .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = (int32_t)panels, .nr = nr,
-        .kp = kp, .far = !near, .shared = !near && v_block * blocks * 4 <= share, .vs = vs, .v_block = v_block,
+        .ic = g->ic, .kp = kp, .parts = parts, .far = !near, .shared = !near && v_block * blocks * 4 <= share, .vs = vs, .v_block = v_block,
         .m_bytes = CYNF_ROUND_UP((size_t)tb * (size_t)slabs * (size_t)nr * 4, 64),
         .scratch_bytes = scratch_bytes,
     };
@@ -75,9 +85,9 @@ static CYNF_INLINE size_t conv2d_tiling_private(const cynf_tiling *l)
     return l->m_bytes + l->scratch_bytes + (l->shared ? 0 : (size_t)l->v_block * 4);
 }
 
-static CYNF_INLINE size_t conv2d_tiling_packed(const cynf_conv2d *g, const cynf_tiling *l)
+static CYNF_INLINE size_t conv2d_tiling_packed(const cynf_tiling *l)
 {
-    return ((size_t)l->panels * (size_t)l->nr * (1 + (size_t)l->slabs * (size_t)g->ic)) * 4;
+    return ((size_t)l->panels * (size_t)l->nr * (1 + (size_t)l->slabs * (size_t)l->ic)) * 4;
 }
 
 /** Where a block of vectors of t.v channels may be loaded as one: what these algorithms ask of a view. */

@@ -7,7 +7,9 @@
 static bool supports(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 {
     const cynf_conv2d o = conv2d_winograd_along(g, f);
-    if (o.kh != (f.dims == 2 ? f.r : 1) || o.kw != f.r || o.sh != 1 || o.sw != 1 || o.dh > o.h || o.dw > o.w || o.groups != 1)
+    if (o.kh != (f.dims == 2 ? f.r : 1) || o.kw != f.r || o.sw > 2 || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
+        return false;
+    if (o.sw > 1 && (o.dh > 1 || o.dw > 1))
         return false;
     const cynf_tiling l = conv2d_winograd_tiling(&o, t, f);
     return conv2d_tiling_supports(&o, t, &l);
@@ -19,25 +21,39 @@ static cynf_tiling tiling(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
     return conv2d_winograd_tiling(&o, t, f);
 }
 
+/** The taps of a phase of the stride, 0 where the kernel g has none. */
+static void phase_taps(const cynf_conv2d *g, const cynf_conv2d *along, int phase, const float *w, float *taps)
+{
+    for (int i = 0; i < along->kh; i++)
+        for (int j = 0; j < along->kw; j++) {
+            const int y = i * g->sh + phase / g->sw - conv2d_winograd_lead(g->pt, g->sh), x = j * g->sw + phase % g->sw - conv2d_winograd_lead(g->pl, g->sw);
+            const bool tap = y >= 0 && y < g->kh && x >= 0 && x < g->kw;
+            *taps++ = tap ? w[(size_t)(y * g->kw + x) * (size_t)g->ic * (size_t)g->oc] : 0;
+        }
+}
+
 static void pack(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, const cynf_weights *w, void *packed)
 {
-    const cynf_tiling l = tiling(g, t, f);
-    float *const u = conv2d_tiling_pack_bias(g, &l, w, packed);
+    const cynf_conv2d turned = conv2d_winograd_turned(g, f), along = conv2d_winograd_along(g, f);
+    const cynf_tiling l = conv2d_winograd_tiling(&along, t, f);
+    float *const u = conv2d_tiling_pack_bias(&along, &l, w, packed);
     double matrix[CYNF_WINOGRAD_LONGEST][CYNF_WINOGRAD_LONGEST];
     cynf_winograd_g(f, matrix);
-    for (int c = 0; c < g->ic; c++)
+    for (int c = 0; c < along.ic; c++)
         for (int o = 0; o < g->oc; o++) {
-            float coefficient[CYNF_WINOGRAD_MAX];
-            cynf_winograd_weights(f, matrix, w->w + (size_t)c * (size_t)g->oc + (size_t)o, (size_t)g->ic * (size_t)g->oc, coefficient);
+            float taps[CYNF_WINOGRAD_MAX], coefficient[CYNF_WINOGRAD_MAX];
+            phase_taps(&turned, &along, c / g->ic, w->w + (size_t)(c % g->ic) * (size_t)g->oc + (size_t)o, taps);
+            cynf_winograd_weights(f, matrix, taps, 1, coefficient);
             for (int s = 0; s < l.slabs; s++)
-                u[conv2d_tiling_u(g, &l, s, c, o)] = coefficient[s];
+                u[conv2d_tiling_u(&l, s, c, o)] = coefficient[s];
         }
 }
 
 static double cost(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, cynf_isa isa, const cynf_machine *machine)
 {
-    const cynf_tiling l = tiling(g, t, f);
-    return conv2d_tiling_cost(g, &l, t, cynf_winograd_forward_cost(f), cynf_winograd_inverse_cost(f), isa, machine);
+    const cynf_conv2d o = conv2d_winograd_along(g, f);
+    const cynf_tiling l = conv2d_winograd_tiling(&o, t, f);
+    return conv2d_tiling_cost(&o, &l, t, cynf_winograd_forward_cost(f), cynf_winograd_inverse_cost(f), isa, machine);
 }
 
 #define WINOGRAD(algo, dims, m, r, measured) \
@@ -45,7 +61,7 @@ static double cost(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, cynf_isa 
     static bool supports_##algo(const void *g, cynf_tile t) { return supports(g, t, (cynf_winograd){dims, m, r}); } \
     static void pack_##algo(const void *g, cynf_tile t, const cynf_weights *w, void *packed) { pack(g, t, (cynf_winograd){dims, m, r}, w, packed); } \
     static double cost_##algo(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *machine) { return cost(g, t, (cynf_winograd){dims, m, r}, isa, machine); } \
-    static double error_##algo(const void *g, cynf_tile t) { (void)t; return cynf_winograd_error((cynf_winograd){dims, m, r}, ((const cynf_conv2d *)g)->ic); } \
+    static double error_##algo(const void *g, cynf_tile t) { (void)t; return cynf_winograd_error((cynf_winograd){dims, m, r}, ((const cynf_conv2d *)g)->ic * ((const cynf_conv2d *)g)->sh * ((const cynf_conv2d *)g)->sw); } \
     CYNF_TILED_ALGO(algo, "kernels/conv2d/winograd.h", 1, measured)
 
 CONV2D_WINOGRAD_FORMS(WINOGRAD)

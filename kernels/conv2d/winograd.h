@@ -5,7 +5,7 @@
  *     tile = A^T [ sum_ic (G w G^T) . (B^T x B) ] A      . element by element, x the input under the tile, m + r - 1 pixels wide
  *
  * by the transforms of kernels/winograd/transform.h: a convolution of stride 1, dilated or not, takes ((m + r - 1) / mr)^2 of direct convolution's products, 1/4 by
- * winograd43, in one dimension (m + r - 1) / mr. Accuracy: cynf_winograd_error(). An inf or NaN of the input reaches all outputs of its tile. Over-read and
+ * winograd43, in one dimension (m + r - 1) / mr. One of stride 2 by 5 x 5 or 7 x 7 taps is as one of stride 1 by 3 x 3 or 4 x 4 taps of four times as many channels. Accuracy: cynf_winograd_error(). An inf or NaN of the input reaches all outputs of its tile. Over-read and
  * over-write: none. Packing, blocking, stages and units: tiled_layout.h.
  */
 #ifndef CYNF_CONV2D_WINOGRAD_H
@@ -18,16 +18,22 @@
 /** Channels up to which a panel's outputs are asked for: with more, the products take most of the time, and what was asked for is gone after them. */
 #define WINOGRAD_ASK_CHANNELS 128
 
-/** What lies under tile i: of the image of h x w pixels at x, which its phase is, those from (iy, ix) on. */
+/** What lies under tile i in a part of the channels: of the image of h x w pixels at x, which its phase is, those from (iy, ix) on. */
 typedef struct winograd_under {
     const float *x;
     cynf_view view;
     int h, w, iy, ix;
 } winograd_under;
 
-static CYNF_INLINE winograd_under winograd_under_of(const cynf_conv2d *g, const cynf_tiling *l, const float *x, int i)
+static CYNF_INLINE winograd_under winograd_under_of(const cynf_conv2d *g, const cynf_tiling *l, int part, const float *x, int i)
 {
     const int q = i % l->rows;
+    if (g->sh * g->sw > 1) { /* not dilated */
+        const int columns = l->parts / g->sh, y = part / columns, x0 = part % columns;
+        const cynf_view every = {.rs = g->x.rs * g->sh, .ps = g->x.ps * g->sw, .bs = g->x.bs, .b = columns < g->sw ? g->ic : g->x.b};
+        return (winograd_under){x + cynf_pixel(&g->x, i / l->rows, y, x0, 0), every, CYNF_CEIL_DIV(g->h - y, g->sh), CYNF_CEIL_DIV(g->w - x0, g->sw),
+            q / l->tx * l->sy - g->pt, q % l->tx * l->sx - g->pl};
+    }
     const conv2d_phase p = conv2d_tiled_phase(g, i / l->rows);
     /* Tap (0, 0) of the phase's first output lies in row y + iy*dh, column x0 + ix*dw: on padding if iy or ix is negative. */
     const int y = (p.y + g->dh - g->pt % g->dh) % g->dh, x0 = (p.x + g->dw - g->pl % g->dw) % g->dw;
@@ -49,7 +55,7 @@ static CYNF_INLINE winograd_under winograd_under_of(const cynf_conv2d *g, const 
 /** Asks for the columns that tile i adds to those of the tile before it. */
 static __attribute__((noinline, unused)) void winograd_ask_input(const cynf_conv2d *g, const cynf_tiling *l, const cynf_winograd f, const float *x, int i)
 {
-    const winograd_under u = winograd_under_of(g, l, x, i);
+    const winograd_under u = winograd_under_of(g, l, 0, x, i);
     const int e = f.m + f.r - 1, rows = f.dims == 2 ? e : 1;
     if (u.iy < 0 || u.ix < 0 || u.iy + rows > u.h || u.ix + e > u.w)
         return;
@@ -74,9 +80,12 @@ static __attribute__((noinline, unused)) void winograd_ask_outputs(const cynf_co
 /** The row of tile i in every slab of V: B^T x B of all channels. */
 static CYNF_INLINE void winograd_forward(const cynf_conv2d *g, const cynf_tiling *l, const cynf_winograd f, const float *x, int i, float *v)
 {
-    const winograd_under u = winograd_under_of(g, l, x, i);
-    for (int c = 0; c < g->ic; c += VL)
-        winograd_forward_tile(f, u.x + cynf_channel(&g->x, c), &u.view, u.h, u.w, u.iy, u.ix, g->ic - c < VL ? g->ic - c : VL, v + c, l->vs);
+    const int channels = g->ic / l->parts;
+    for (int part = 0; part < l->parts; part++, v += channels) { /* lanes beyond the last channel are overwritten by the next part */
+        const winograd_under u = winograd_under_of(g, l, part, x, i);
+        for (int c = 0; c < channels; c += VL)
+            winograd_forward_tile(f, u.x + cynf_channel(&u.view, c), &u.view, u.h, u.w, u.iy, u.ix, channels - c < VL ? channels - c : VL, v + c, l->vs);
+    }
 }
 
 static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t, const cynf_winograd f, int stage, const cynf_args *a, int thread, size_t begin,
@@ -85,7 +94,7 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
     const cynf_conv2d along = conv2d_winograd_along(geometry, f), *const g = &along;
     const cynf_tiling l = conv2d_winograd_tiling(g, t, f);
     const float *const bias = a->packed, *const u = bias + l.panels * l.nr;
-    const bool far_x = VL > 4 && (int64_t)g->h * g->w * g->ic * 4 > CYNF_TILED_L2_BYTES;
+    const bool far_x = VL > 4 && g->sh * g->sw == 1 && (int64_t)g->h * g->w * g->ic * 4 > CYNF_TILED_L2_BYTES;
     const bool far_y = VL > 4 && (int64_t)g->oh * g->ow * g->oc * 4 > CYNF_TILED_L2_BYTES && g->ic <= WINOGRAD_ASK_CHANNELS;
     for (size_t unit = begin; unit < end; unit++) {
         const conv2d_tiled_unit w = conv2d_tiled_unit_of(&l, 1, stage, a, thread, (int)unit);

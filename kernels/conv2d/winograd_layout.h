@@ -16,6 +16,8 @@
     FORM(winograd23, 2, 2, 3, false) \
     FORM(winograd45, 2, 4, 5, true) \
     FORM(winograd25, 2, 2, 5, false) \
+    FORM(winograd54, 2, 5, 4, true) \
+    FORM(winograd34, 2, 3, 4, false) \
     FORM(winograd32, 2, 3, 2, false) \
     FORM(winograd63x1, 1, 6, 3, false) \
     FORM(winograd43x1, 1, 4, 3, false) \
@@ -29,22 +31,35 @@ static CYNF_INLINE cynf_view conv2d_winograd_transposed(const cynf_view *v)
     return (cynf_view){.ns = v->ns, .rs = v->ps, .ps = v->rs, .bs = v->bs, .b = v->b};
 }
 
-/**
- * The convolution as the transform sees it: in one dimension the kernel lies along the rows, one of kh taps and kw = 1 is that of the transposed images. A single
- * tap has no dilation.
- */
-static CYNF_INLINE cynf_conv2d conv2d_winograd_along(const cynf_conv2d *g, cynf_winograd f)
+/** In one dimension the kernel lies along the rows: one of kh taps and kw = 1 is that of the transposed images. A single tap has no dilation. */
+static CYNF_INLINE cynf_conv2d conv2d_winograd_turned(const cynf_conv2d *g, cynf_winograd f)
 {
     cynf_conv2d o = *g;
     if (f.dims == 2)
         return o;
     if (g->kw == 1) {
-        o.h = g->w, o.w = g->h, o.oh = g->ow, o.ow = g->oh, o.kh = g->kw, o.kw = g->kh, o.dw = g->dh, o.pt = g->pl, o.pl = g->pt;
+        o.h = g->w, o.w = g->h, o.oh = g->ow, o.ow = g->oh, o.kh = g->kw, o.kw = g->kh, o.sh = g->sw, o.sw = g->sh, o.dw = g->dh, o.pt = g->pl, o.pl = g->pt;
         o.x = conv2d_winograd_transposed(&g->x);
         o.y = conv2d_winograd_transposed(&g->y);
         o.r = conv2d_winograd_transposed(&g->r);
     }
     o.dh = 1;
+    return o;
+}
+
+/** Taps that are 0 before the first one, so that the padding is a multiple of the stride s, 1 or 2. */
+static CYNF_INLINE int conv2d_winograd_lead(int pad, int s) { return pad & (s - 1); }
+
+/** The convolution as the transform sees it: turned, and of all phases of a stride (tiled_layout.h) the kernel's and the padding's size, and the channels together. */
+static CYNF_INLINE cynf_conv2d conv2d_winograd_along(const cynf_conv2d *g, cynf_winograd f)
+{
+    cynf_conv2d o = conv2d_winograd_turned(g, f);
+    const int lead_y = conv2d_winograd_lead(o.pt, o.sh), lead_x = conv2d_winograd_lead(o.pl, o.sw);
+    o.kh = CYNF_CEIL_DIV(o.kh + lead_y, o.sh);
+    o.kw = CYNF_CEIL_DIV(o.kw + lead_x, o.sw);
+    o.pt = (o.pt + lead_y) / o.sh;
+    o.pl = (o.pl + lead_x) / o.sw;
+    o.ic *= o.sh * o.sw;
     return o;
 }
 

@@ -25,10 +25,16 @@ static const int edges[][11] = {
     {1, 56, 3, 16, 17, 3, 1, 1, 1, 1, 1}, /* narrow */
     {1, 40, 40, 5, 4, 15, 1, 1, 7, 7, 1},
     {1, 20, 20, 32, 32, 5, 1, 1, 2, 2, 1},
+    {2, 12, 13, 17, 20, 4, 1, 1, 1, 2, 1},
+    {1, 20, 21, 17, 20, 5, 2, 1, 2, 1, 1}, /* stride 2: an odd number of columns */
+    {2, 18, 18, 9, 16, 6, 2, 1, 2, 2, 1},  /* two pixels of a row are more than a vector */
+    {1, 23, 22, 3, 33, 7, 2, 1, 3, 2, 1},  /* odd padding */
+    {1, 14, 16, 40, 8, 8, 2, 1, 4, 3, 1},
 };
 
-/* One image, kernels along one axis, dense NHWC, padding as of SAME: h, w, ic, oc, kh, kw. */
-static const int lines[][6] = {{17, 17, 24, 20, 1, 7}, {17, 17, 24, 20, 7, 1}, {9, 40, 8, 33, 1, 3}, {40, 9, 8, 33, 3, 1}, {12, 12, 16, 16, 1, 5}, {12, 12, 5, 16, 5, 1}};
+/* One image, kernels along one axis, dense NHWC, padding as of SAME: h, w, ic, oc, kh, kw, sh, sw. */
+static const int lines[][8] = {{17, 17, 24, 20, 1, 7, 1, 1}, {17, 17, 24, 20, 7, 1, 1, 1}, {9, 40, 8, 33, 1, 3, 1, 1}, {40, 9, 8, 33, 3, 1, 1, 1}, {12, 12, 16, 16, 1, 5, 1, 1},
+    {12, 12, 5, 16, 5, 1, 1, 1}, {1, 41, 8, 33, 1, 5, 1, 2}, {40, 3, 5, 20, 6, 1, 2, 1}, {2, 50, 6, 9, 1, 9, 1, 2}};
 
 static int outputs(int in, int k, int s, int d, int padding) { return (in + padding - (k - 1) * d - 1) / s + 1; }
 
@@ -49,8 +55,9 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     i -= (int)(sizeof edges / sizeof *edges);
     if (i < (int)(sizeof lines / sizeof *lines)) {
         const int *e = lines[i];
-        *g = (cynf_conv2d){.n = 1, .h = e[0], .w = e[1], .ic = e[2], .oh = e[0], .ow = e[1], .oc = e[3], .kh = e[4], .kw = e[5], .sh = 1, .sw = 1, .dh = 1, .dw = 1,
-            .pt = e[4] / 2, .pl = e[5] / 2, .groups = 1, .x = {e[0] * e[1] * e[2], e[1] * e[2], e[2], 0, e[2]}, .y = {e[0] * e[1] * e[3], e[1] * e[3], e[3], 0, e[3]}};
+        const int oh = (e[0] + e[6] - 1) / e[6], ow = (e[1] + e[7] - 1) / e[7];
+        *g = (cynf_conv2d){.n = 1, .h = e[0], .w = e[1], .ic = e[2], .oh = oh, .ow = ow, .oc = e[3], .kh = e[4], .kw = e[5], .sh = e[6], .sw = e[7], .dh = 1, .dw = 1,
+            .pt = e[4] / 2, .pl = e[5] / 2, .groups = 1, .x = {e[0] * e[1] * e[2], e[1] * e[2], e[2], 0, e[2]}, .y = {oh * ow * e[3], ow * e[3], e[3], 0, e[3]}};
         return;
     }
     const bool square = !test_one_in(r, 3), dense = test_one_in(r, 2); /* dense: the shape of most layers, which every algorithm takes */
