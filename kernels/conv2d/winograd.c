@@ -4,10 +4,12 @@
 #include "kernels/conv2d/winograd_layout.h"
 #include "kernels/winograd/weights.h"
 
+#define WINOGRAD_STRIDE_MAX 4 /* the more phases, the fewer taps each has */
+
 static bool supports(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 {
     const cynf_conv2d o = conv2d_winograd_along(g, f);
-    if (o.kh != (f.dims == 2 ? f.r : 1) || o.kw != f.r || o.sw > 2 || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
+    if (o.kh != (f.dims == 2 ? f.r : 1) || o.kw != f.r || o.sw > WINOGRAD_STRIDE_MAX || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
         return false;
     if (o.sw > 1 && (o.dh > 1 || o.dw > 1))
         return false;

@@ -5,7 +5,8 @@
  *     tile = A^T [ sum_ic (G w G^T) . (B^T x B) ] A      . element by element, x the input under the tile, m + r - 1 pixels wide
  *
  * by the transforms of kernels/winograd/transform.h: a convolution of stride 1, dilated or not, takes ((m + r - 1) / mr)^2 of direct convolution's products, 1/4 by
- * winograd43, in one dimension (m + r - 1) / mr. One of stride 2 by 5 x 5 or 7 x 7 taps is as one of stride 1 by 3 x 3 or 4 x 4 taps of four times as many channels. Accuracy: cynf_winograd_error(). An inf or NaN of the input reaches all outputs of its tile. Over-read and
+ * winograd43, in one dimension (m + r - 1) / mr. One of stride 2 by 5 x 5 or 7 x 7 taps is as one of stride 1 by 3 x 3 or 4 x 4 taps of four times
+ * as many channels. Accuracy: cynf_winograd_error(). An inf or NaN of the input reaches all outputs of its tile. Over-read and
  * over-write: none. Packing, blocking, stages and units: tiled_layout.h.
  */
 #ifndef CYNF_CONV2D_WINOGRAD_H

@@ -47,8 +47,8 @@ static CYNF_INLINE cynf_conv2d conv2d_winograd_turned(const cynf_conv2d *g, cynf
     return o;
 }
 
-/** Taps that are 0 before the first one, so that the padding is a multiple of the stride s, 1 or 2. */
-static CYNF_INLINE int conv2d_winograd_lead(int pad, int s) { return pad & (s - 1); }
+/** Taps that are 0 before the first one, so that the padding is a multiple of the stride s. */
+static CYNF_INLINE int conv2d_winograd_lead(int pad, int s) { return (s - pad % s) % s; }
 
 /** The convolution as the transform sees it: turned, and of all phases of a stride (tiled_layout.h) the kernel's and the padding's size, and the channels together. */
 static CYNF_INLINE cynf_conv2d conv2d_winograd_along(const cynf_conv2d *g, cynf_winograd f)

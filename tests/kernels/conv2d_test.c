@@ -30,6 +30,8 @@ static const int edges[][11] = {
     {2, 18, 18, 9, 16, 6, 2, 1, 2, 2, 1},  /* two pixels of a row are more than a vector */
     {1, 23, 22, 3, 33, 7, 2, 1, 3, 2, 1},  /* odd padding */
     {1, 14, 16, 40, 8, 8, 2, 1, 4, 3, 1},
+    {1, 30, 30, 7, 18, 8, 3, 1, 1, 5, 1},
+    {1, 31, 32, 4, 17, 11, 4, 1, 3, 4, 1},
 };
 
 /* One image, kernels along one axis, dense NHWC, padding as of SAME: h, w, ic, oc, kh, kw, sh, sw. */
