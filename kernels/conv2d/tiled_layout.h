@@ -41,10 +41,25 @@ typedef struct cynf_tiling {
     size_t m_bytes, scratch_bytes;    /**< of a thread; scratch: what a transform needs besides */
 } cynf_tiling;
 
-/** Pieces of the input channels: the phases of a stride, of which those of a row are one where pixels follow each other without a gap and no phase lacks a column. */
+/** Taps that are 0 before the first one of k, so that all phases of a stride s begin alike: those that fill the padding up, where no phase gets a tap more by it. */
+static CYNF_INLINE int conv2d_tiling_lead(int k, int pad, int s)
+{
+    const int lead = (s - pad % s) % s;
+    return CYNF_CEIL_DIV(k + lead, s) == CYNF_CEIL_DIV(k, s) ? lead : 0;
+}
+
+/** The first tap of a phase: it reads pixel o s - pad + tap, which the phase has, for output o. */
+static CYNF_INLINE int conv2d_tiling_first_tap(int k, int pad, int s, int phase)
+{
+    const int lead = conv2d_tiling_lead(k, pad, s);
+    return (pad + lead) % s == 0 ? phase - lead : (phase + pad) % s;
+}
+
+/** Pieces of the input channels: the phases of a stride, of which those of a row are one where they begin alike, pixels follow each other without a gap and none lacks a column. */
 static CYNF_INLINE int conv2d_tiling_parts(const cynf_conv2d *g)
 {
-    return g->sh * (g->x.ps * g->sh * g->sw == g->ic && g->w % g->sw == 0 ? 1 : g->sw);
+    const bool alike = (g->pl + conv2d_tiling_lead(g->kw, g->pl, g->sw)) % g->sw == 0;
+    return g->sh * (alike && g->x.ps * g->sh * g->sw == g->ic && g->w % g->sw == 0 ? 1 : g->sw);
 }
 
 static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group, size_t scratch_bytes)

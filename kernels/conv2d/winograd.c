@@ -9,7 +9,7 @@
 static bool supports(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 {
     const cynf_conv2d o = conv2d_winograd_along(g, f);
-    if (o.kh != (f.dims == 2 ? f.r : 1) || o.kw != f.r || o.sw > WINOGRAD_STRIDE_MAX || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
+    if (CYNF_CEIL_DIV(o.kh, o.sh) != (f.dims == 2 ? f.r : 1) || CYNF_CEIL_DIV(o.kw, o.sw) != f.r || o.sw > WINOGRAD_STRIDE_MAX || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
         return false;
     if (o.sw > 1 && (o.dh > 1 || o.dw > 1))
         return false;
@@ -24,11 +24,12 @@ static cynf_tiling tiling(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 }
 
 /** The taps of a phase of the stride, 0 where the kernel g has none. */
-static void phase_taps(const cynf_conv2d *g, const cynf_conv2d *along, int phase, const float *w, float *taps)
+static void phase_taps(const cynf_conv2d *g, int phase, const float *w, float *taps)
 {
-    for (int i = 0; i < along->kh; i++)
-        for (int j = 0; j < along->kw; j++) {
-            const int y = i * g->sh + phase / g->sw - conv2d_winograd_lead(g->pt, g->sh), x = j * g->sw + phase % g->sw - conv2d_winograd_lead(g->pl, g->sw);
+    const int y0 = conv2d_tiling_first_tap(g->kh, g->pt, g->sh, phase / g->sw), x0 = conv2d_tiling_first_tap(g->kw, g->pl, g->sw, phase % g->sw);
+    for (int i = 0; i < CYNF_CEIL_DIV(g->kh, g->sh); i++)
+        for (int j = 0; j < CYNF_CEIL_DIV(g->kw, g->sw); j++) {
+            const int y = y0 + i * g->sh, x = x0 + j * g->sw;
             const bool tap = y >= 0 && y < g->kh && x >= 0 && x < g->kw;
             *taps++ = tap ? w[(size_t)(y * g->kw + x) * (size_t)g->ic * (size_t)g->oc] : 0;
         }
@@ -44,7 +45,7 @@ static void pack(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, const cynf_
     for (int c = 0; c < along.ic; c++)
         for (int o = 0; o < g->oc; o++) {
             float taps[CYNF_WINOGRAD_MAX], coefficient[CYNF_WINOGRAD_MAX];
-            phase_taps(&turned, &along, c / g->ic, w->w + (size_t)(c % g->ic) * (size_t)g->oc + (size_t)o, taps);
+            phase_taps(&turned, c / g->ic, w->w + (size_t)(c % g->ic) * (size_t)g->oc + (size_t)o, taps);
             cynf_winograd_weights(f, matrix, taps, 1, coefficient);
             for (int s = 0; s < l.slabs; s++)
                 u[conv2d_tiling_u(&l, s, c, o)] = coefficient[s];

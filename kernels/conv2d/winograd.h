@@ -33,7 +33,8 @@ static CYNF_INLINE winograd_under winograd_under_of(const cynf_conv2d *g, const 
         const int columns = l->parts / g->sh, y = part / columns, x0 = part % columns;
         const cynf_view every = {.rs = g->x.rs * g->sh, .ps = g->x.ps * g->sw, .bs = g->x.bs, .b = columns < g->sw ? g->ic : g->x.b};
         return (winograd_under){x + cynf_pixel(&g->x, i / l->rows, y, x0, 0), every, CYNF_CEIL_DIV(g->h - y, g->sh), CYNF_CEIL_DIV(g->w - x0, g->sw),
-            q / l->tx * l->sy - g->pt, q % l->tx * l->sx - g->pl};
+            q / l->tx * l->sy + (conv2d_tiling_first_tap(g->kh, g->pt, g->sh, y) - g->pt - y) / g->sh,
+            q % l->tx * l->sx + (conv2d_tiling_first_tap(g->kw, g->pl, g->sw, x0) - g->pl - x0) / g->sw};
     }
     const conv2d_phase p = conv2d_tiled_phase(g, i / l->rows);
     /* Tap (0, 0) of the phase's first output lies in row y + iy*dh, column x0 + ix*dw: on padding if iy or ix is negative. */

@@ -18,6 +18,7 @@
     FORM(winograd25, 2, 2, 5, false) \
     FORM(winograd54, 2, 5, 4, true) \
     FORM(winograd34, 2, 3, 4, false) \
+    FORM(winograd52, 2, 5, 2, false) \
     FORM(winograd32, 2, 3, 2, false) \
     FORM(winograd63x1, 1, 6, 3, false) \
     FORM(winograd43x1, 1, 4, 3, false) \
@@ -47,18 +48,10 @@ static CYNF_INLINE cynf_conv2d conv2d_winograd_turned(const cynf_conv2d *g, cynf
     return o;
 }
 
-/** Taps that are 0 before the first one, so that the padding is a multiple of the stride s. */
-static CYNF_INLINE int conv2d_winograd_lead(int pad, int s) { return (s - pad % s) % s; }
-
-/** The convolution as the transform sees it: turned, and of all phases of a stride (tiled_layout.h) the kernel's and the padding's size, and the channels together. */
+/** The convolution as the transform sees it: turned, and all phases of a stride (tiled_layout.h) together as input channels. */
 static CYNF_INLINE cynf_conv2d conv2d_winograd_along(const cynf_conv2d *g, cynf_winograd f)
 {
     cynf_conv2d o = conv2d_winograd_turned(g, f);
-    const int lead_y = conv2d_winograd_lead(o.pt, o.sh), lead_x = conv2d_winograd_lead(o.pl, o.sw);
-    o.kh = CYNF_CEIL_DIV(o.kh + lead_y, o.sh);
-    o.kw = CYNF_CEIL_DIV(o.kw + lead_x, o.sw);
-    o.pt = (o.pt + lead_y) / o.sh;
-    o.pl = (o.pl + lead_x) / o.sw;
     o.ic *= o.sh * o.sw;
     return o;
 }
