@@ -91,7 +91,7 @@ void complete(cynf_problem &p)
         break;
     case CYNF_OP_RNN: {
         cynf_rnn &g = p.u.rnn;
-        stride(g.x_ts, g.h * (g.kind == CYNF_RNN_SIMPLE ? 1 : g.kind == CYNF_RNN_LSTM ? 4 : 3));
+        stride(g.x_ts, g.f ? g.f : g.h * (g.kind == CYNF_RNN_SIMPLE ? 1 : g.kind == CYNF_RNN_LSTM ? 4 : 3));
         stride(g.x_ns, g.t * g.x_ts);
         stride(g.y_ts, g.h);
         stride(g.y_ns, g.sequences ? g.t * g.y_ts : g.h);

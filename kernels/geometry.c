@@ -46,7 +46,7 @@ static const cynf_field resample_fields[] = {I(resample, outer), I(resample, in)
     I(resample, x_os), I(resample, y_os), I(resample, x_rs), I(resample, y_rs), EPILOGUE(resample, , e), {0}};
 static const cynf_field lookup_fields[] = {I(lookup, n), I(lookup, rows), I(lookup, len), I(lookup, x_s), I(lookup, y_rs), {0}};
 static const cynf_field hash_fields[] = {I(hash, kind), I(hash, n), I(hash, inputs), I(hash, bins), I(hash, key[0]), I(hash, key[1]), I(hash, key[2]), I(hash, key[3]), {0}};
-static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rnn, h), I(rnn, x_reverse), I(rnn, y_reverse), I(rnn, sequences),
+static const cynf_field rnn_fields[] = {I(rnn, kind), I(rnn, n), I(rnn, t), I(rnn, h), I(rnn, f), I(rnn, x_reverse), I(rnn, y_reverse), I(rnn, sequences),
     I(rnn, states), I(rnn, initial), I(rnn, masked), I(rnn, zero_masked), I(rnn, x_ns), I(rnn, x_ts), I(rnn, y_ns), I(rnn, y_ts), I(rnn, s_offset),
     I(rnn, i_ns), I(rnn, m_ns), EPILOGUE(rnn, , e), EPILOGUE(rnn, , re), {0}};
 
@@ -307,7 +307,7 @@ bool cynf_geometry_valid(cynf_op op, const void *geometry, const char **why)
     }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;
-        if ((uint32_t)g->kind >= CYNF_RNN_KIND_COUNT || g->n < 1 || g->t < 1 || g->h < 1 || g->e.residual || g->re.residual)
+        if ((uint32_t)g->kind >= CYNF_RNN_KIND_COUNT || g->n < 1 || g->t < 1 || g->h < 1 || g->f < 0 || g->e.residual || g->re.residual)
             w = "unknown kind, sizes out of range, or a residual";
         else if (!(w = check_epilogue(&g->e)))
             w = check_epilogue(&g->re);
@@ -421,7 +421,7 @@ size_t cynf_geometry_extent(cynf_op op, const void *geometry, int i)
         const cynf_rnn *g = geometry;
         const size_t last = (size_t)g->n - 1, states = (size_t)g->h * (g->kind == CYNF_RNN_LSTM ? 2 : 1);
         if (i == 0)
-            return last * (size_t)g->x_ns + (size_t)(g->t - 1) * (size_t)g->x_ts + (size_t)g->h * (size_t)cynf_rnn_gates(g);
+            return last * (size_t)g->x_ns + (size_t)(g->t - 1) * (size_t)g->x_ts + (size_t)(g->f ? g->f : g->h * cynf_rnn_gates(g));
         if (i > 0)
             return i == 1 && g->initial ? last * (size_t)g->i_ns + states : last * (size_t)g->m_ns + (size_t)g->t;
         const size_t outputs = g->sequences ? (size_t)(g->t - 1) * (size_t)g->y_ts + (size_t)g->h : (size_t)g->h, end = (size_t)g->s_offset + states;
@@ -478,6 +478,8 @@ void cynf_geometry_weights(cynf_op op, const void *geometry, size_t count[4])
         const cynf_rnn *g = geometry;
         count[0] = (size_t)g->h * (size_t)g->h * (size_t)cynf_rnn_gates(g);
         count[1] = g->kind == CYNF_RNN_GRU_AFTER ? (size_t)g->h : 0;
+        count[3] = g->f ? (size_t)g->h * (size_t)cynf_rnn_gates(g) : 0;
+        count[2] = (size_t)g->f * count[3];
         break;
     }
     default: break;
@@ -537,7 +539,7 @@ double cynf_geometry_flops(cynf_op op, const void *geometry)
     }
     case CYNF_OP_RNN: {
         const cynf_rnn *g = geometry;
-        return 2.0 * g->n * g->t * g->h * g->h * cynf_rnn_gates(g);
+        return 2.0 * g->n * g->t * g->h * (g->h + g->f) * cynf_rnn_gates(g);
     }
     default: return 0;
     }

@@ -4,5 +4,6 @@
 #include "kernels/rnn/rnn_f32.inc"
 #undef CYNF_ALGO
 
+#include "kernels/rnn/beside.h"
 #include "kernels/rnn/fused.h"
 #include "kernels/rnn/steps.h"

@@ -30,20 +30,28 @@ static inline void rnn_pack(const void *geometry, cynf_tile t, const cynf_weight
         memcpy(out, w->bias, (size_t)g->h * sizeof(float));
 }
 
-/*
- * Every step streams all weights; a block of few sums waits for the multiply-add's latency of about four cycles, and every step for the partial sums of its blocks and
- * its activations, which no stream hides.
- */
+static inline int32_t rnn_registers(cynf_isa isa) { return isa == CYNF_ISA_AVX512 || isa == CYNF_ISA_NEON ? 32 : 16; }
+
+/** A step's products; a block of few sums waits for the multiply-add's latency of about four cycles. besides: registers that are taken. */
+static inline double rnn_product_seconds(const cynf_rnn *g, cynf_tile t, cynf_isa isa, const cynf_machine *m, int32_t besides)
+{
+    const double fma = 2.0 * t.v / (m->gflops[isa] * 1e9), blocks = rnn_padded(g, t) / (t.nv * t.v), sums = cynf_rnn_gates(g) * t.nv * t.mr;
+    return blocks * g->h / t.mr * (sums + besides > 8 ? sums : 8) * (sums + besides + 1 >= rnn_registers(isa) ? 1.5 : 1) * fma;
+}
+
+/** What a step waits for and no stream hides: the partial sums of its blocks, and its activations. */
+static inline double rnn_wait_seconds(const cynf_rnn *g, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const double fma = 2.0 * t.v / (m->gflops[isa] * 1e9), gates = cynf_rnn_gates(g), blocks = rnn_padded(g, t) / (t.nv * t.v);
+    return blocks * 8 * t.mr * fma + blocks * t.nv * (cynf_act_ops(g->e.act) + (gates - 1) * cynf_act_ops(g->re.act) + 4 * gates) * 2 * fma + 20e-9;
+}
+
+/** Every step streams all weights. */
 static inline double rnn_cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_rnn *g = geometry;
-    const double bytes = (double)rnn_packed_bytes(g, t), fma = 2.0 * t.v / (m->gflops[isa] * 1e9), gates = cynf_rnn_gates(g);
-    const double blocks = rnn_padded(g, t) / (t.nv * t.v), sums = gates * t.nv * t.mr;
-    const double registers = isa == CYNF_ISA_AVX512 || isa == CYNF_ISA_NEON ? 32 : 16, spill = sums + 1 >= registers ? 1.5 : 1;
-    const double product = blocks * g->h / t.mr * (sums > 8 ? sums : 8) * spill * fma, partial = blocks * 8 * t.mr * fma;
-    const double activations = blocks * t.nv * (cynf_act_ops(g->e.act) + (gates - 1) * cynf_act_ops(g->re.act) + 4 * gates) * 2 * fma;
-    const double stream = cynf_stream_seconds(m, bytes);
-    return 1e-7 + g->n * (double)g->t * ((product > stream ? product : stream) + partial + activations + 20e-9);
+    const double product = rnn_product_seconds(g, t, isa, m, 0), stream = cynf_stream_seconds(m, (double)rnn_packed_bytes(g, t));
+    return 1e-7 + g->n * (double)g->t * ((product > stream ? product : stream) + rnn_wait_seconds(g, t, isa, m));
 }
 
 static inline bool rnn_exact(const void *g, cynf_tile t)

@@ -6,8 +6,8 @@ extern const cynf_algo cynf_rnn_fused;
 
 static bool supports(const void *g, cynf_tile t)
 {
-    (void)g, (void)t;
-    return true;
+    (void)t;
+    return !((const cynf_rnn *)g)->f;
 }
 
 static size_t units(const void *geometry, cynf_tile t, int stage)

@@ -8,7 +8,7 @@ static bool supports(const void *geometry, cynf_tile t)
 {
     const cynf_rnn *g = geometry;
     (void)t;
-    return g->kind != CYNF_RNN_GRU;
+    return !g->f && g->kind != CYNF_RNN_GRU;
 }
 
 static int stages(const void *g, cynf_tile t)

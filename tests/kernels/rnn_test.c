@@ -24,6 +24,10 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     g->n = i < 8 ? 1 : test_int(r, 1, 4);
     g->t = i < 4 ? 1 : test_int(r, 1, 7);
     g->h = i < 80 ? 1 + i / 2 : test_int(r, 1, 130);
+    if (test_one_in(r, 2)) { /* of the layer's input: blocks of steps, and a few features to some times the units */
+        g->f = test_one_in(r, 4) ? test_int(r, 1, 3) : test_int(r, 1, test_one_in(r, 3) ? 3 * g->h : 40);
+        g->t = i < 4 ? 1 : test_int(r, 1, test_one_in(r, 3) ? 52 : 20);
+    }
     g->x_reverse = test_one_in(r, 3);
     g->y_reverse = test_one_in(r, 3);
     g->sequences = test_one_in(r, 2);
@@ -33,7 +37,7 @@ static void geometry(int i, test_rng *r, cynf_problem *p)
     g->zero_masked = test_one_in(r, 2);
     g->e = i % 3 ? activation(r, false) : (cynf_epilogue){.act = CYNF_ACT_TANH};
     g->re = i % 3 ? activation(r, true) : (cynf_epilogue){.act = CYNF_ACT_SIGMOID};
-    g->x_ts = g->h * cynf_rnn_gates(g) + (test_one_in(r, 3) ? test_int(r, 1, 9) : 0);
+    g->x_ts = (g->f ? g->f : g->h * cynf_rnn_gates(g)) + (test_one_in(r, 3) ? test_int(r, 1, 9) : 0);
     g->x_ns = g->x_ts * g->t + (test_one_in(r, 3) ? test_int(r, 1, 9) : 0);
     g->y_ts = g->h + (test_one_in(r, 3) ? test_int(r, 1, 9) : 0);
     g->s_offset = g->sequences ? g->y_ts * g->t : g->h;
@@ -48,7 +52,9 @@ static void fix_weights(const void *geometry, test_rng *r, float *w[4])
     const cynf_rnn *g = geometry;
     (void)r;
     for (size_t i = 0; i < (size_t)g->h * (size_t)g->h * (size_t)cynf_rnn_gates(g); i++)
-        w[0][i] *= 1.5f / (float)g->h;
+        w[0][i] *= (g->f ? 0.5f : 1.5f) / (float)g->h; /* with f there are many steps */
+    for (size_t i = 0; i < (size_t)g->f * (size_t)g->h * (size_t)cynf_rnn_gates(g); i++)
+        w[2][i] *= 1.5f / (float)g->f;
 }
 
 static void fix_input(const void *geometry, int input, test_rng *r, float *x, size_t n)
@@ -75,11 +81,11 @@ static bounded plus(bounded a, bounded b)
     return (bounded){a.v + b.v, e + 2 * EPS * (fabs(a.v) + fabs(b.v) + e)};
 }
 
-/* None of the activations here is steeper than 1, and none loses more than some ulp of its result. */
+/* None of the activations here is steeper than 1, and none loses more than some ulp of its result; three stay within -1 ... 1. */
 static bounded activate(bounded x, const cynf_epilogue *e)
 {
-    const double v = test_activate(x.v, e);
-    return (bounded){v, x.error + 16 * EPS * (fabs(v) + (e->act == CYNF_ACT_HARD_SIGMOID)) + 4 * FLT_TRUE_MIN};
+    const double v = test_activate(x.v, e), most = e->act == CYNF_ACT_RELU || e->act == CYNF_ACT_LINEAR ? INFINITY : 2;
+    return (bounded){v, fmin(x.error, most) + 16 * EPS * (fabs(v) + (e->act == CYNF_ACT_HARD_SIGMOID)) + 4 * FLT_TRUE_MIN};
 }
 
 /* x + h U of column j. */
@@ -97,13 +103,27 @@ static bounded product(const cynf_rnn *g, const float *u, const bounded *h, int 
     return s;
 }
 
+/* The projection's element of column j. */
+static bounded projected(const cynf_rnn *g, const cynf_weights *w, const float *x, int j)
+{
+    if (!g->f)
+        return (bounded){(double)x[j], 0};
+    double sum = w->bias2 ? (double)w->bias2[j] : 0, terms = fabs(sum);
+    for (int k = 0; k < g->f; k++) {
+        const double term = (double)x[k] * (double)w->w2[(size_t)k * (size_t)(g->h * cynf_rnn_gates(g)) + (size_t)j];
+        sum += term;
+        terms += fabs(term);
+    }
+    return (bounded){sum, 2 * EPS * (g->f + 1) * terms + g->f * (double)FLT_TRUE_MIN};
+}
+
 static void step(const cynf_rnn *g, const cynf_weights *w, const float *x, bounded *h, bounded *c)
 {
     const bounded one = {1, 0};
     bounded *next = calloc((size_t)g->h, sizeof *next), *gate = calloc((size_t)(g->h * 4), sizeof *gate), *rh = calloc((size_t)g->h, sizeof *rh);
     const int gates = cynf_rnn_gates(g), n = g->h;
     for (int j = 0; j < n * gates; j++) {
-        const bounded in = {(double)x[j], 0}, p = product(g, w->w, h, j);
+        const bounded in = projected(g, w, x, j), p = product(g, w->w, h, j);
         const bool candidate = gates == 1 || j / n == 2;
         if (!candidate || g->kind == CYNF_RNN_SIMPLE || g->kind == CYNF_RNN_LSTM)
             gate[j] = activate(plus(in, p), candidate ? &g->e : &g->re);
@@ -111,7 +131,7 @@ static void step(const cynf_rnn *g, const cynf_weights *w, const float *x, bound
     for (int j = 0; j < n && gates == 3; j++)
         rh[j] = times(gate[n + j], h[j]);
     for (int j = 0; j < n; j++) {
-        const bounded x2 = {gates == 3 ? (double)x[2 * n + j] : 0, 0};
+        const bounded x2 = gates == 3 ? projected(g, w, x, 2 * n + j) : (bounded){0, 0};
         bounded minus;
         switch ((cynf_rnn_kind)g->kind) {
         case CYNF_RNN_LSTM:
