@@ -777,6 +777,15 @@ static bool read_in_part(const cynf_graph *g, cynf_tensor_id t)
     return readers == uses(g, t); /* no output, no state */
 }
 
+/* Whether t is the projection of one recurrent node, which may compute it itself. */
+static bool projects(const cynf_graph *g, cynf_tensor_id t)
+{
+    int readers = 0;
+    for (int j = 0; j < g->n_node; j++)
+        readers += !g->node[j].dead && g->node[j].op == CYNF_N_RNN && g->node[j].in[0] == t;
+    return readers == 1 && uses(g, t) == 1;
+}
+
 /* Whether two nodes are one product of the same rows by different columns. */
 static bool siblings(const cynf_graph *g, const cynf_node *a, const cynf_node *c)
 {
@@ -786,29 +795,37 @@ static bool siblings(const cynf_graph *g, const cynf_node *a, const cynf_node *c
         g->t[a->out].shape.rank == g->t[c->out].shape.rank;
 }
 
-/* The node moves from the end to place at. */
-static void move_node(cynf_graph *g, int at)
+/* The node moves forward to place at. */
+static void move_node(cynf_graph *g, int from, int at)
 {
-    const cynf_node n = g->node[g->n_node - 1];
-    memmove(&g->node[at + 1], &g->node[at], (size_t)(g->n_node - 1 - at) * sizeof n);
+    const cynf_node n = g->node[from];
+    memmove(&g->node[at + 1], &g->node[at], (size_t)(from - at) * sizeof n);
     g->node[at] = n;
-    for (int i = at; i < g->n_node; i++)
+    for (int i = at; i <= from; i++)
         if (!g->node[i].dead)
             g->t[g->node[i].out].producer = i;
 }
 
-/* 1x1 convolutions, or dense layers, of one tensor become one of all their channels, and their outputs parts of its. */
+/*
+ * 1x1 convolutions, or dense layers, of one tensor become one of all their channels, and their outputs parts of its. Projections stay by themselves, all in front of the
+ * recurrent nodes that read them.
+ */
 static void merge_siblings(cynf_graph *g, int j)
 {
     int member[MAX_SIBLINGS], n = 0, bias = 0;
     int32_t columns = 0;
+    const bool projections = projects(g, g->node[j].out);
     for (int k = j; k < g->n_node && n < MAX_SIBLINGS; k++)
-        if (siblings(g, &g->node[j], &g->node[k]) && read_in_part(g, g->node[k].out)) {
+        if (siblings(g, &g->node[j], &g->node[k]) && read_in_part(g, g->node[k].out) && projects(g, g->node[k].out) == projections) {
             bias |= bias_of(&g->node[k]) >= 0;
             columns += g->t[g->node[k].out].shape.d[g->t[g->node[k].out].shape.rank - 1];
             member[n++] = k;
         }
     if (n < 2 || member[0] != j)
+        return;
+    for (int k = 1; k < n && projections; k++)
+        move_node(g, member[k], j + k);
+    if (projections)
         return;
     cynf_shape ws = shape(g, g->node[j].in[1]), ys = shape(g, g->node[j].out);
     const int32_t last = ys.rank - 1, rows = (int32_t)(cynf_shape_elems(&ws) / (size_t)ys.d[last]);
@@ -855,7 +872,7 @@ static void merge_siblings(cynf_graph *g, int j)
     for (int k = 1; k < n; k++)
         g->node[member[k]].dead = true;
     for (int k = 0; k < n; k++)
-        move_node(g, j + 1); /* each goes in front of those after it */
+        move_node(g, g->n_node - 1, j + 1); /* each goes in front of those after it */
 }
 
 cynf_status cynf_graph_optimise(cynf_graph *g)

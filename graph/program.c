@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Graph to program. In order: what is fused (depthwise -> pointwise, chains in bands of rows), how each tensor is laid out, which tensors are views of others
+ * Graph to program. In order: what is fused (pairs of nodes, chains in bands of rows), how each tensor is laid out, which tensors are views of others
  * (concat and pad in place, reshape, in-place element-wise), the kernel calls, and the static memory plan.
  */
 #include "graph/program.h"
@@ -79,27 +79,29 @@ static bool count_uses(cynf_builder *b)
     return CYNF_OK;
 }
 
-/* ---- depthwise -> pointwise ------------------------------------------------------------------------------------------------ */
+/* ---- pairs: depthwise -> pointwise, projection -> recurrence ------------------------------------------------------------------ */
 
 static bool pointwise(const cynf_node *n)
 {
     return n->op == CYNF_N_CONV2D && !n->kind && n->kh == 1 && n->kw == 1 && n->sh == 1 && n->sw == 1 && n->groups == 1 && !n->pt && !n->pl;
 }
 
-/* A pointwise convolution whose only input comes from a depthwise one that nobody else reads. */
+/* What one kernel may compute with the node before it, whose output nobody else reads: a pointwise convolution after a depthwise one, a recurrence after its projection. */
 static void find_pairs(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
     for (int j = 0; j < g->n_node; j++) {
-        const cynf_node *pw = &g->node[j];
-        if (pw->dead || !pointwise(pw))
+        const cynf_node *n = &g->node[j];
+        if (n->dead || !(n->op == CYNF_N_RNN || pointwise(n)))
             continue;
-        const cynf_tensor_id mid = pw->in[0];
+        const cynf_tensor_id mid = n->in[0];
         const int i = g->t[mid].producer;
-        if (i < 0 || b->uses[mid] != 1 || g->node[i].op != CYNF_N_DWCONV2D || g->node[i].e.residual)
+        if (i < 0 || b->uses[mid] != 1 || g->node[i].e.residual)
             continue;
-        const cynf_shape *a = &g->t[mid].shape, *y = &g->t[pw->out].shape;
-        if (a->d[1] == y->d[1] && a->d[2] == y->d[2])
+        const cynf_node *before = &g->node[i];
+        const cynf_shape *a = &g->t[mid].shape, *y = &g->t[n->out].shape;
+        if (n->op == CYNF_N_RNN ? before->op == CYNF_N_FC && before->e.act == CYNF_ACT_LINEAR && g->t[before->in[0]].shape.rank == 3
+                                : before->op == CYNF_N_DWCONV2D && a->d[1] == y->d[1] && a->d[2] == y->d[2])
             b->pair[j] = i;
     }
 }
@@ -493,7 +495,7 @@ cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops)
         find_pairs(&b);
         for (int j = 0; j < g->n_node; j++)
             if (!g->node[j].dead)
-                set |= 1u << cynf_node_operation(g->node[j].op) | (b.pair[j] >= 0 ? 1u << CYNF_OP_SEPCONV2D : 0);
+                set |= 1u << cynf_node_operation(g->node[j].op) | (b.pair[j] >= 0 && g->node[j].op != CYNF_N_RNN ? 1u << CYNF_OP_SEPCONV2D : 0);
         /* cynf_build_steps() copies what is no layer's own output. */
         for (int i = 0; i < g->n_out; i++) {
             bool copied = g->t[g->out[i].t].producer < 0;

@@ -2,7 +2,7 @@
 /**
  * A program: kernel calls with constant geometry, packed weights and arena offsets. The executor walks it, the generator prints it.
  *
- * Building it does what depends on the plan: layouts, depthwise -> pointwise fusion, concat in place, kernel choice, packing and the
+ * Building it does what depends on the plan: layouts, fusion of pairs, concat in place, kernel choice, packing and the
  * static memory plan. Equal graph, options and choices give an equal program, byte for byte.
  */
 #ifndef CYNF_PROGRAM_H
@@ -40,7 +40,7 @@ typedef struct cynf_step {
 /** What the plan says about one model; arrays are indexed by node or tensor of the optimised graph, NULL means the default. */
 typedef struct cynf_decisions {
     int32_t n_node, n_tensor;
-    int8_t *fuse;    /**< per depthwise node: 1 fuse with the pointwise that follows, 0 do not, -1 let the cost model say */
+    int8_t *fuse;    /**< per depthwise node or projection: 1 fuse with the pointwise or recurrent node that follows, 0 do not, -1 let the cost model say */
     int16_t *block;  /**< per tensor: 0 plain NHWC, else the channel block; -1 default */
     int16_t *bands;  /**< per node: -1: computed with the node that reads it, in bands of rows, of which the last node of the chain says how many (> 0); 0: by itself */
     bool serial;     /**< the caller's thread alone computes it, however many there are */
@@ -100,6 +100,9 @@ cynf_status cynf_program_bands(const cynf_graph *g, const cynf_machine *machine,
 cynf_op cynf_node_operation(cynf_node_op op);
 /** The operations, 1 << cynf_op each, that programs of g may call, whatever the machine, the layouts and the fusions. */
 cynf_status cynf_program_operations(const cynf_graph *g, unsigned *ops);
+
+/** Whether s computes the node before its own too: a depthwise convolution, or a projection. */
+static inline bool cynf_step_fused(const cynf_step *s) { return s->problem.op == CYNF_OP_SEPCONV2D || (s->problem.op == CYNF_OP_RNN && s->problem.u.rnn.f); }
 
 /** Elements of model input or output i (batch included). */
 size_t cynf_program_input_elems(const cynf_program *p, int i);

@@ -26,8 +26,8 @@ typedef struct cynf_builder {
     int32_t *block;        /**< per tensor */
     bool *flag;            /**< per tensor, scratch */
     cynf_location *loc;    /**< per tensor */
-    int32_t *pair;         /**< per pointwise node: the depthwise node before it that may be fused, or -1 */
-    bool *fused_away;      /**< per node: a depthwise node that its pointwise node computes */
+    int32_t *pair;         /**< per pointwise or recurrent node: the depthwise node or projection before it that may be fused, or -1 */
+    bool *fused_away;      /**< per node: the first of a pair, which the second computes */
     int16_t *bands;        /**< per node: as cynf_decisions.bands */
     int32_t *band_end;     /**< per node: the last one of the chain that it is computed with, in bands of rows; -1: it is computed by itself */
     int32_t *window;       /**< per tensor: rows of its buffer, between two nodes of a chain; 0: all */
@@ -43,7 +43,7 @@ typedef struct cynf_builder {
 /** Distance along its axis between the elements of an operand of a concatenation. */
 static inline int32_t cynf_concat_step(const cynf_node *n) { return n->step[n->axis] ? n->step[n->axis] : 1; }
 
-/** The depthwise node that pointwise node j computes too, or NULL. */
+/** The node that node j, the second of a pair, computes too, or NULL. */
 static inline const cynf_node *cynf_fused_into(const cynf_builder *b, int32_t j)
 {
     return b->pair[j] >= 0 && b->fused_away[b->pair[j]] ? &b->g->node[b->pair[j]] : NULL;

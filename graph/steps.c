@@ -57,7 +57,7 @@ static bool packs_alike(const cynf_problem *p, const cynf_problem *q)
     case CYNF_OP_DWCONV2D: return depthwise;
     case CYNF_OP_SEPCONV2D: return conv && depthwise;
     case CYNF_OP_FC: return p->u.fc.k == q->u.fc.k && p->u.fc.n == q->u.fc.n;
-    case CYNF_OP_RNN: return p->u.rnn.kind == q->u.rnn.kind && p->u.rnn.h == q->u.rnn.h;
+    case CYNF_OP_RNN: return p->u.rnn.kind == q->u.rnn.kind && p->u.rnn.h == q->u.rnn.h && p->u.rnn.f == q->u.rnn.f;
     case CYNF_OP_LOOKUP: return p->u.lookup.rows == q->u.lookup.rows && p->u.lookup.len == q->u.lookup.len;
     default: return false;
     }
@@ -161,18 +161,26 @@ static int32_t partner_of(const cynf_builder *b, int32_t j, int32_t dir)
     return k;
 }
 
+/* The cheapest kernel for p whose name is asked for, or NULL. */
+static const cynf_kernel *forced_kernel(const cynf_builder *b, const cynf_problem *p)
+{
+    const cynf_kernel *all[512];
+    if (!b->o->force || !*b->o->force)
+        return NULL;
+    const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 512);
+    for (size_t i = 0; i < n && i < 512; i++)
+        if (forced(b->o->force, cynf_kernel_name(all[i])))
+            return all[i];
+    return NULL;
+}
+
 static const cynf_kernel *choose(cynf_builder *b, const cynf_step *s, int32_t node)
 {
     const cynf_problem *p = &s->problem;
     const cynf_step *t = base_step(b, s);
     const cynf_kernel *k = t && allowed(b, t->kernel, p) ? t->kernel : NULL;
-    if (!k && b->o->force && *b->o->force) {
-        const cynf_kernel *all[512];
-        const size_t n = (b->g->exact ? cynf_exact_candidates : cynf_candidates)(p->op, &p->u, b->machine, all, 512);
-        for (size_t i = 0; i < n && i < 512 && !k; i++)
-            if (forced(b->o->force, cynf_kernel_name(all[i])))
-                k = all[i];
-    }
+    if (!k)
+        k = forced_kernel(b, p);
     if (!k && b->o->choose)
         k = b->o->choose(b->o->choose_ctx, p, node);
     /* Steps of few sequences wait for each other: directions are computed at the same time, by kernels that have no barrier of their own. */
@@ -345,6 +353,98 @@ static void conv_step(cynf_builder *b, int j)
     emit(b, j, &p, n_in, in, ref(b, b->g->node[j].out), &raw);
 }
 
+/* ---- pairs -------------------------------------------------------------------------------------------------------------------- */
+
+static cynf_problem fc_problem(const cynf_builder *b, int j)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
+    const int r = xs->rank;
+    cynf_problem p = {.op = CYNF_OP_FC};
+    p.u.fc = (cynf_fc){.m = (int32_t)(cynf_shape_elems(ys) / (size_t)ys->d[r - 1]), .k = xs->d[r - 1], .n = ys->d[r - 1], .e = n->e};
+    /* Rank 2 tensors may have gaps between rows; others are contiguous. */
+    p.u.fc.x_rs = r > 1 ? b->loc[n->in[0]].stride[r - 2] : p.u.fc.k;
+    p.u.fc.y_rs = r > 1 ? b->loc[n->out].stride[r - 2] : p.u.fc.n;
+    if (n->e.residual)
+        p.u.fc.r_rs = r > 1 ? b->loc[n->in[n->n_in - 1]].stride[r - 2] : p.u.fc.n;
+    return p;
+}
+
+/* fc: the projection, of whose input it is computed, or NULL. */
+static cynf_problem rnn_problem(const cynf_builder *b, int j, const cynf_node *fc)
+{
+    const cynf_node *n = &b->g->node[j];
+    const cynf_tensor_id x = fc ? fc->in[0] : n->in[0];
+    const cynf_shape *xs = shape(b, x), *us = shape(b, n->in[1]);
+    const int32_t h = us->d[0], *x_stride = b->loc[x].stride, *y_stride = b->loc[n->out].stride;
+    const int states = 2 + (n->kind == CYNF_RNN_GRU_AFTER);
+    cynf_problem p = {.op = CYNF_OP_RNN};
+    cynf_rnn *g = &p.u.rnn;
+    *g = (cynf_rnn){.kind = n->kind, .n = xs->d[0], .t = xs->d[1], .h = h, .f = fc ? xs->d[2] : 0, .x_reverse = !!(n->rnn & CYNF_RNN_X_REVERSE),
+        .y_reverse = !!(n->rnn & CYNF_RNN_Y_REVERSE), .sequences = !!(n->rnn & CYNF_RNN_SEQUENCES), .states = !!(n->rnn & CYNF_RNN_STATES),
+        .initial = !!(n->rnn & CYNF_RNN_INITIAL), .masked = !!(n->rnn & CYNF_RNN_MASKED), .zero_masked = !!(n->rnn & CYNF_RNN_ZERO_MASKED),
+        .x_ns = x_stride[0], .x_ts = x_stride[1], .y_ns = y_stride[0], .y_ts = shape(b, n->out)->rank == 3 ? y_stride[1] : h, .e = n->e, .re = n->re};
+    g->s_offset = g->states ? (g->sequences ? g->t : 1) * h : 0;
+    if (g->initial)
+        g->i_ns = b->loc[n->in[states]].stride[0];
+    if (g->masked)
+        g->m_ns = b->loc[n->in[states + g->initial]].stride[0];
+    return p;
+}
+
+/* Modelled seconds of k, or INFINITY for NULL. */
+static double modelled(const cynf_builder *b, const cynf_kernel *k, const cynf_problem *p, bool shared)
+{
+    return !k ? INFINITY : shared ? shared_seconds(b, k, p) : cynf_kernel_cost(k, &p->u, b->machine);
+}
+
+/* Whether threads are better off with the projection and the recurrence apart, where that gives the bits of both in one. */
+static bool share_apart(const cynf_builder *b, const cynf_problem parts[2], const cynf_problem *both, const cynf_kernel *projection, const cynf_kernel *fused)
+{
+    const cynf_kernel *recurrence = automatic(b, &parts[1], false);
+    return cynf_kernel_exact(projection, &parts[0].u) && projection->fma == fused->fma && recurrence->fma == fused->fma && recurrence->tile.mr == 1 &&
+        modelled(b, projection, &parts[0], true) + modelled(b, recurrence, &parts[1], true) < modelled(b, fused, both, true);
+}
+
+/* Whether nodes i and j are fused, asked for or left to the cost model. */
+static bool fuses(cynf_builder *b, int i, int j, bool asked)
+{
+    const cynf_node *first = &b->g->node[i], *second = &b->g->node[j];
+    const bool recurrent = second->op == CYNF_N_RNN;
+    /* Layouts as if both were alone: places are not known yet. */
+    const cynf_tensor_id t[3] = {first->in[0], first->out, second->out};
+    cynf_location old[3];
+    for (int k = 0; k < 3; k++) {
+        old[k] = b->loc[t[k]];
+        if (b->block[t[k]])
+            cynf_location_blocked(&b->loc[t[k]], shape(b, t[k]), b->block[t[k]]);
+        else
+            cynf_location_plain(&b->loc[t[k]], shape(b, t[k]));
+    }
+    cynf_problem parts[2], both = {.op = CYNF_OP_SEPCONV2D};
+    if (recurrent) {
+        parts[0] = fc_problem(b, i);
+        parts[1] = rnn_problem(b, j, NULL);
+        both = rnn_problem(b, j, first);
+    } else {
+        cynf_node plain = *second;
+        plain.e.residual = 0; /* the same for both sides of the comparison */
+        plain.n_in -= !!second->e.residual;
+        parts[0] = (cynf_problem){.op = CYNF_OP_DWCONV2D, .u.dwconv2d = dwconv2d_geometry(b, first)};
+        parts[1] = (cynf_problem){.op = CYNF_OP_CONV2D, .u.conv2d = conv2d_geometry(b, &plain)};
+        both.u.sepconv2d = sepconv2d_geometry(b, first, &plain);
+    }
+    for (int k = 0; k < 3; k++)
+        b->loc[t[k]] = old[k];
+    if (forced_kernel(b, &both) && !forced_kernel(b, &parts[1]))
+        return true;
+    const cynf_kernel *k0 = automatic(b, &parts[0], true), *k1 = automatic(b, &parts[1], true), *k = automatic(b, &both, true);
+    if (asked || !(modelled(b, k, &both, false) < modelled(b, k0, &parts[0], false) + modelled(b, k1, &parts[1], false)))
+        return asked && k0 && k1 && k;
+    /* A sequence is one thread's, unless its steps are shared; two directions have a thread each. */
+    return !(recurrent && b->o->threads > 1 && !b->p->serial && partner_of(b, j, 1) < 0 && partner_of(b, j, -1) < 0 && share_apart(b, parts, &both, k0, k));
+}
+
 void cynf_build_fuse(cynf_builder *b)
 {
     const cynf_graph *g = b->g;
@@ -357,36 +457,9 @@ void cynf_build_fuse(cynf_builder *b)
         if (b->o->base && b->o->base->graph->n_node == g->n_node) {
             fuse = 0;
             for (int k = 0; k < b->o->base->n_step; k++)
-                fuse |= b->o->base->step[k].node == j && b->o->base->step[k].problem.op == CYNF_OP_SEPCONV2D;
+                fuse |= b->o->base->step[k].node == j && cynf_step_fused(&b->o->base->step[k]);
         }
-        if (fuse < 0 || (fuse > 0 && g->exact)) { /* what is asked for may have no exact kernel */
-            /* Layouts as if both were alone: places are not known yet. */
-            const cynf_node *dw = &g->node[i], *pw = &g->node[j];
-            const cynf_tensor_id t[3] = {dw->in[0], dw->out, pw->out};
-            cynf_location old[3];
-            for (int k = 0; k < 3; k++) {
-                old[k] = b->loc[t[k]];
-                if (b->block[t[k]])
-                    cynf_location_blocked(&b->loc[t[k]], shape(b, t[k]), b->block[t[k]]);
-                else
-                    cynf_location_plain(&b->loc[t[k]], shape(b, t[k]));
-            }
-            cynf_problem parts[2] = {{.op = CYNF_OP_DWCONV2D}, {.op = CYNF_OP_CONV2D}}, both = {.op = CYNF_OP_SEPCONV2D};
-            cynf_node plain = *pw;
-            plain.e.residual = 0; /* the same for both sides of the comparison */
-            plain.n_in -= !!pw->e.residual;
-            parts[0].u.dwconv2d = dwconv2d_geometry(b, dw);
-            parts[1].u.conv2d = conv2d_geometry(b, &plain);
-            both.u.sepconv2d = sepconv2d_geometry(b, dw, &plain);
-            for (int k = 0; k < 3; k++)
-                b->loc[t[k]] = old[k];
-            const cynf_kernel *(*const automatic)(cynf_op, const void *, const cynf_machine *) = g->exact ? cynf_auto_exact : cynf_auto;
-            const cynf_kernel *k0 = automatic(parts[0].op, &parts[0].u, b->machine), *k1 = automatic(parts[1].op, &parts[1].u, b->machine);
-            const cynf_kernel *k2 = automatic(both.op, &both.u, b->machine);
-            fuse = k0 && k1 && k2 && (fuse > 0 || cynf_kernel_cost(k2, &both.u, b->machine) <
-                cynf_kernel_cost(k0, &parts[0].u, b->machine) + cynf_kernel_cost(k1, &parts[1].u, b->machine));
-        }
-        b->fused_away[i] = fuse > 0;
+        b->fused_away[i] = fuse < 0 || (fuse > 0 && g->exact) ? fuses(b, i, j, fuse > 0) : fuse; /* what is asked for may have no exact kernel */
     }
 }
 
@@ -583,19 +656,8 @@ static void pad_step(cynf_builder *b, int j)
 static void fc_step(cynf_builder *b, int j)
 {
     const cynf_node *n = &b->g->node[j];
-    const cynf_shape *xs = shape(b, n->in[0]), *ys = shape(b, n->out);
-    const int r = xs->rank;
-    cynf_problem p = {.op = CYNF_OP_FC};
-    p.u.fc = (cynf_fc){.m = (int32_t)(cynf_shape_elems(ys) / (size_t)ys->d[r - 1]), .k = xs->d[r - 1], .n = ys->d[r - 1], .e = n->e};
-    cynf_ref in[2] = {ref(b, n->in[0])};
-    /* Rank 2 tensors may have gaps between rows; others are contiguous. */
-    p.u.fc.x_rs = r > 1 ? b->loc[n->in[0]].stride[r - 2] : p.u.fc.k;
-    p.u.fc.y_rs = r > 1 ? b->loc[n->out].stride[r - 2] : p.u.fc.n;
-    if (n->e.residual) {
-        const cynf_tensor_id t = n->in[n->n_in - 1];
-        in[1] = ref(b, t);
-        p.u.fc.r_rs = r > 1 ? b->loc[t].stride[r - 2] : p.u.fc.n;
-    }
+    const cynf_problem p = fc_problem(b, j);
+    const cynf_ref in[2] = {ref(b, n->in[0]), n->e.residual ? ref(b, n->in[n->n_in - 1]) : (cynf_ref){0}};
     cynf_weights raw = {0};
     raw_weights(b, n, &raw.w, &raw.bias);
     emit(b, j, &p, 1 + !!n->e.residual, in, ref(b, n->out), &raw);
@@ -699,26 +761,17 @@ static void hash_step(cynf_builder *b, int j)
 
 static void rnn_step(cynf_builder *b, int j)
 {
-    const cynf_node *n = &b->g->node[j];
-    const cynf_shape *xs = shape(b, n->in[0]), *us = shape(b, n->in[1]);
+    const cynf_node *n = &b->g->node[j], *fc = cynf_fused_into(b, j);
     const bool after = n->kind == CYNF_RNN_GRU_AFTER;
-    const int32_t h = us->d[0], *x_stride = b->loc[n->in[0]].stride, *y_stride = b->loc[n->out].stride;
-    cynf_problem p = {.op = CYNF_OP_RNN};
-    cynf_rnn *g = &p.u.rnn;
-    *g = (cynf_rnn){.kind = n->kind, .n = xs->d[0], .t = xs->d[1], .h = h, .x_reverse = !!(n->rnn & CYNF_RNN_X_REVERSE),
-        .y_reverse = !!(n->rnn & CYNF_RNN_Y_REVERSE), .sequences = !!(n->rnn & CYNF_RNN_SEQUENCES), .states = !!(n->rnn & CYNF_RNN_STATES),
-        .initial = !!(n->rnn & CYNF_RNN_INITIAL), .masked = !!(n->rnn & CYNF_RNN_MASKED), .zero_masked = !!(n->rnn & CYNF_RNN_ZERO_MASKED),
-        .x_ns = x_stride[0], .x_ts = x_stride[1], .y_ns = y_stride[0], .y_ts = shape(b, n->out)->rank == 3 ? y_stride[1] : h, .e = n->e, .re = n->re};
-    g->s_offset = g->states ? (g->sequences ? g->t : 1) * h : 0;
-    cynf_ref in[CYNF_MAX_INPUTS] = {ref(b, n->in[0])};
-    int used = 2 + after, n_in = 1;
-    if (g->initial)
-        g->i_ns = b->loc[n->in[used]].stride[0];
-    if (g->masked)
-        g->m_ns = b->loc[n->in[used + g->initial]].stride[0];
-    while (used < n->n_in)
-        in[n_in++] = ref(b, n->in[used++]);
-    emit(b, j, &p, n_in, in, ref(b, n->out), &(cynf_weights){.w = b->g->t[n->in[1]].data, .bias = after ? b->g->t[n->in[2]].data : NULL});
+    cynf_ref in[CYNF_MAX_INPUTS] = {ref(b, fc ? fc->in[0] : n->in[0])};
+    cynf_weights raw = {.w = b->g->t[n->in[1]].data, .bias = after ? b->g->t[n->in[2]].data : NULL};
+    int n_in = 1;
+    for (int i = 2 + after; i < n->n_in; i++)
+        in[n_in++] = ref(b, n->in[i]);
+    if (fc)
+        raw_weights(b, fc, &raw.w2, &raw.bias2);
+    const cynf_problem p = rnn_problem(b, j, fc);
+    emit(b, j, &p, n_in, in, ref(b, n->out), &raw);
 }
 
 static void custom_step(cynf_builder *b, int j)

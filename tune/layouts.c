@@ -125,7 +125,7 @@ static void read_programs(mixer *m)
             if (step->node < 0)
                 continue;
             m->seconds[(ptrdiff_t)i * g->n_node + step->node] += m->p[i].seconds[s];
-            if (step->problem.op == CYNF_OP_SEPCONV2D)
+            if (cynf_step_fused(step))
                 m->pointwise[g->t[g->node[step->node].in[0]].producer] = step->node;
         }
     for (int32_t j = 0; j < g->n_node; j++)

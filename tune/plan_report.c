@@ -46,6 +46,7 @@ static const char *describe(const char *signature, char *out, size_t cap)
             d->x.b < d->c ? ", blocked" : "");
         break;
     case CYNF_OP_FC: snprintf(out, cap, "fc %d x %d -> %d", f->m, f->k, f->n); break;
+    case CYNF_OP_RNN: snprintf(out, cap, "rnn %d steps, %d units%s", p.u.rnn.t, p.u.rnn.h, p.u.rnn.f ? ", with its projection" : ""); break;
     default: snprintf(out, cap, "%s", cynf_op_name(p.op));
     }
     return out;

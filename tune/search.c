@@ -156,8 +156,8 @@ static bool same_program(const cynf_program *a, const cynf_program *b)
 
 static bool tunable(const cynf_step *s) { return s->problem.op <= CYNF_OP_FC || s->problem.op == CYNF_OP_RNN; }
 
-/* The depthwise node that a fused step computes too. */
-static int32_t depthwise_of(const search *s, const cynf_step *step)
+/* The node before its own that a fused step computes too. */
+static int32_t first_of(const search *s, const cynf_step *step)
 {
     return s->g->t[s->g->node[step->node].in[0]].producer;
 }
@@ -348,9 +348,9 @@ static cynf_status mix_fusions(search *s, variant *v, int16_t layout)
                 alone[apart.program->step[i].node] += seconds_of(entry_of(s, &apart.program->step[i].problem), 0, &k);
         for (int i = 0; i < fused.program->n_step; i++) {
             const cynf_step *step = &fused.program->step[i];
-            if (step->problem.op == CYNF_OP_SEPCONV2D) {
-                const int32_t dw = depthwise_of(s, step);
-                v->fuse[dw] = seconds_of(entry_of(s, &step->problem), 0, &k) < alone[dw] + alone[step->node];
+            if (cynf_step_fused(step)) {
+                const int32_t first = first_of(s, step);
+                v->fuse[first] = seconds_of(entry_of(s, &step->problem), 0, &k) < alone[first] + alone[step->node];
             }
         }
     }
@@ -517,8 +517,11 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
             cJSON_AddNumberToObject(r, "tensor", g->node[i].out);
             cJSON_AddNumberToObject(r, "block", v->block[g->node[i].out]);
         }
+        const int32_t before = g->node[i].op == CYNF_N_RNN ? g->t[g->node[i].in[0]].producer : -1;
         if (g->node[i].op == CYNF_N_DWCONV2D)
             cJSON_AddNumberToObject(node_record(nodes, g, i), "fuse", 0);
+        else if (before >= 0 && g->node[before].op == CYNF_N_FC)
+            cynf_plan_put(node_record(nodes, g, before), "fuse", cJSON_CreateNumber(0));
     }
     for (int i = 0; i < v->program->n_step; i++) {
         const cynf_step *step = &v->program->step[i];
@@ -526,8 +529,8 @@ static void record_model(search *s, cJSON *models, const variant *v, const cynf_
             cynf_plan_put(node_record(nodes, g, step->node), "bands", cJSON_CreateNumber(fmax(0, v->program->bands[step->node])));
         if (!tunable(step))
             continue;
-        if (step->problem.op == CYNF_OP_SEPCONV2D)
-            cynf_plan_put(node_record(nodes, g, depthwise_of(s, step)), "fuse", cJSON_CreateNumber(1));
+        if (cynf_step_fused(step))
+            cynf_plan_put(node_record(nodes, g, first_of(s, step)), "fuse", cJSON_CreateNumber(1));
         if (step->part ? v->kernel[step->node] != NULL : step->kernel != winner_of(entry_of(s, &step->problem)))
             cynf_plan_put(node_record(nodes, g, step->node), "kernel", cJSON_CreateString(step->kernel->name));
     }

@@ -402,6 +402,46 @@ START_TEST(steps_of_recurrent_layers_are_shared)
 }
 END_TEST
 
+/* A recurrence computes its projection too where that is asked for and nobody else reads it. The un-tuned choice gives the bits of one thread on two. */
+START_TEST(projections_are_fused)
+{
+    enum { STEPS = 40, F = 8, H = 64 };
+    float y[4][H];
+    for (int shown = 0; shown < 2; shown++) {
+        cynf_graph *g = cynf_graph_new();
+        cynf_program *p;
+        char why[512];
+        const cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){3, {1, STEPS, F}}, CYNF_F32, "x");
+        const cynf_tensor_id mid = cynf_g_fc(g, x, random_const(g, &(cynf_shape){2, {F, 4 * H}}, 1), random_const(g, &(cynf_shape){1, {4 * H}}, 3));
+        cynf_g_output(g, cynf_g_rnn(g, mid, &(cynf_recurrence){.kind = CYNF_RNN_LSTM, .e = {.act = CYNF_ACT_TANH}, .re = {.act = CYNF_ACT_SIGMOID},
+            .u = random_const(g, &(cynf_shape){2, {H, 4 * H}}, 2), .bias = CYNF_NO_TENSOR, .state = CYNF_NO_TENSOR, .mask = CYNF_NO_TENSOR}), CYNF_F32, "y");
+        if (shown)
+            cynf_g_output(g, mid, CYNF_F32, "mid");
+        ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+        int8_t *fuse = malloc((size_t)g->n_node);
+        ck_assert_ptr_nonnull(fuse);
+        const cynf_decisions d = {.n_node = g->n_node, .fuse = fuse};
+        for (int i = 0; i < (shown ? 2 : 4); i++) {
+            const cynf_build_options o = {.threads = 1 + i / 3, .decisions = i < 2 ? &d : NULL};
+            memset(fuse, i, (size_t)g->n_node);
+            ck_assert_msg(!cynf_program_build(&p, g, &o, why, sizeof why), "%s", why);
+            bool fused = false;
+            for (int k = 0; k < p->n_step; k++)
+                fused |= cynf_step_fused(&p->step[k]);
+            ck_assert(i > 1 || fused == (i && !shown));
+            cynf_program_free(&p);
+            if (!shown)
+                compute(g, &o, y[i]);
+        }
+        free(fuse);
+        cynf_graph_free(&g);
+    }
+    for (int i = 0; i < H; i++)
+        ck_assert_float_eq_tol(y[0][i], y[1][i], 1e-5f);
+    ck_assert(!memcmp(y[2], y[3], H * sizeof(float)));
+}
+END_TEST
+
 /* The directions of a Bidirectional layer are computed at the same time, unless the second needs the first, or there is one thread. */
 START_TEST(directions_of_recurrent_layers_are_paired)
 {
@@ -810,6 +850,7 @@ int main(void)
     tcase_add_test(cases, siblings_are_merged);
     tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
     tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
+    tcase_add_test(cases, projections_are_fused);
     tcase_add_test(cases, directions_of_recurrent_layers_are_paired);
     tcase_add_test(cases, serial_plans);
     tcase_add_test(cases, exact_plans);
