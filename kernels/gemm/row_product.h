@@ -14,7 +14,7 @@
 #include "kernels/kernel.h"
 
 #define CYNF_SUMS_MAX 8
-#define CYNF_VECTORS_MAX 16
+#define CYNF_VECTORS_MAX 8
 
 /** A group of elements, max(sums, VK), going on from x and b. */
 static CYNF_INLINE void cynf_row_group(const int sums, const int vectors, const float *x, const float *b, vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX])
