@@ -12,6 +12,7 @@
 
 #define MAX_CANDIDATES 256
 #define MAX_RACED 12
+#define MIN_RACED 6 /* candidates that the cost model finds equal, of two instruction sets or of several algorithms, are in */
 #define MODEL_MARGIN 1.6
 #define ALGO_MARGIN 5.0 /* beyond it not even the cheapest of an algorithm is raced */
 #define COPY_BYTES (256 << 20) /* of weights, over all candidates, unless --max-memory says less */
@@ -117,11 +118,11 @@ static void leave_out(cJSON *entry, const cynf_kernel *k, const char *format, do
     cynf_plan_put(candidate(entry, k), "left_out", cJSON_CreateString(text));
 }
 
-/* How many are raced: where the last cache holds the whole model, no more than it holds the weights of, as they would come from memory else. */
+/* How many are raced: where the last cache holds the whole model, fewer if it does not hold the weights of all, which would come from memory else. */
 static int most_raced(const cynf_measurer *m, size_t packed)
 {
     const double cache = 0.75 * (double)m->machine.cache_bytes[2];
-    return (double)m->model_bytes > cache || (double)packed * MAX_RACED < cache ? MAX_RACED : (int)fmax(2, cache / (double)packed);
+    return (double)m->model_bytes > cache || (double)packed * MAX_RACED < cache ? MAX_RACED : (int)fmax(MIN_RACED, cache / (double)packed);
 }
 
 /* Which of the n candidates, cheapest first, are raced: those that stay are moved to the arena; the entry says why the others are not. */

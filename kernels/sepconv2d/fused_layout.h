@@ -33,7 +33,9 @@ static CYNF_INLINE cynf_sep_cut cynf_sep_bands(const cynf_sepconv2d *g)
     const int64_t fit = CYNF_SEP_BAND_BYTES / ((int64_t)g->dw.ow * cynf_sep_stride(g) * (int64_t)sizeof(float));
     const int64_t by_work = CYNF_CEIL_DIV(CYNF_SEP_BAND_MADDS, (int64_t)g->dw.ow * g->pw.ic * (g->dw.kh * g->dw.kw + g->pw.oc));
     const int64_t by_pixels = CYNF_CEIL_DIV(CYNF_SEP_BAND_PIXELS, g->dw.ow), want = by_work > by_pixels ? by_work : by_pixels;
-    const int most = fit < 1 ? 1 : fit < g->dw.oh ? (int)fit : g->dw.oh, bands = CYNF_CEIL_DIV(g->dw.oh, want < most ? (int)want : most);
+    const int most = fit < 1 ? 1 : fit < g->dw.oh ? (int)fit : g->dw.oh, fewest = CYNF_CEIL_DIV(g->dw.oh, want < most ? (int)want : most);
+    const int even = fewest > 1 ? CYNF_ROUND_UP(fewest, 2) : 1; /* of three bands, two threads wait for one; a single one merges them all the same */
+    const int bands = CYNF_CEIL_DIV(g->dw.oh, CYNF_CEIL_DIV(g->dw.oh, even));
     const int merge = most == g->dw.oh ? bands : most / CYNF_CEIL_DIV(g->dw.oh, bands); /* at least 1 */
     return (cynf_sep_cut){bands, CYNF_CEIL_DIV(bands, CYNF_CEIL_DIV(bands, merge))};
 }
