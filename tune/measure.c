@@ -122,7 +122,7 @@ static void leave_out(cJSON *entry, const cynf_kernel *k, const char *format, do
 static int most_raced(const cynf_measurer *m, size_t packed)
 {
     const double cache = 0.75 * (double)m->machine.cache_bytes[2];
-    return (double)m->model_bytes > cache || (double)packed * MAX_RACED < cache ? MAX_RACED : (int)fmax(MIN_RACED, cache / (double)packed);
+    return (double)m->model_bytes > cache ? MAX_RACED : (int)fmin(MAX_RACED, fmax(MIN_RACED, cache / fmax(1, (double)packed)));
 }
 
 /* Which of the n candidates, cheapest first, are raced: those that stay are moved to the arena; the entry says why the others are not. */

@@ -9,7 +9,7 @@
 
 typedef enum cynf_effort {
     CYNF_EFFORT_ESTIMATE, /**< the cost model alone */
-    CYNF_EFFORT_MEASURE,  /**< what the model cannot rule out: within 1.6 x the cheapest, the cheapest of each algorithm, at most 12 */
+    CYNF_EFFORT_MEASURE,  /**< what the model cannot rule out: within 1.6 x the cheapest, the cheapest of each algorithm, at most 12, or 6 of large weights */
     CYNF_EFFORT_PATIENT   /**< everything that runs */
 } cynf_effort;
 

@@ -334,12 +334,14 @@ typedef enum cynf_rnn_kind {
 
 /**
  * t steps of a recurrent layer with h units on n sequences. For f = 0, x is the input's projection, bias included, all gates side by side:
- * x[i,s,gate*h + j] at i*x_ns + s*x_ts + gate*h + j. Else x is the layer's input of f features, x[i,s,k] at i*x_ns + s*x_ts + k, and the projection x W + bias2 is computed, too.
+ * x[i,s,gate*h + j] at i*x_ns + s*x_ts + gate*h + j. Else x is the layer's input of f features, x[i,s,k] at i*x_ns + s*x_ts + k, and the projection x W + bias2 is
+ * computed, too.
  * After Hochreiter and Schmidhuber 1997 (LSTM), Cho et al. 2014 (GRU).
  * Step s reads x[.., s, ..], or from the end when x_reverse, and writes y[.., s, ..] at i*y_ns + s*y_ts, or from the end when y_reverse; without
  * sequences only the last step's output is written, at i*y_ns. With states the final h, and c of LSTM, follow at i*y_ns + s_offset.
  * A step whose mask is 0 keeps the states; its output is that of the step before (0 at the start), or 0 when zero_masked.
- * Weights: .w = U [h][gates*h], .bias = [h] of GRU_AFTER or NULL; for f > 0 .w2 = W [f][gates*h], .bias2 = [gates*h] or NULL. Inputs: x; when initial, the first h (and c) at i*i_ns; when masked, mask at i*m_ns + s.
+ * Weights: .w = U [h][gates*h], .bias = [h] of GRU_AFTER or NULL; for f > 0 .w2 = W [f][gates*h], .bias2 = [gates*h] or NULL.
+ * Inputs: x; when initial, the first h (and c) at i*i_ns; when masked, mask at i*m_ns + s.
  */
 typedef struct cynf_rnn {
     int32_t kind, n, t, h, f, x_reverse, y_reverse, sequences, states, initial, masked, zero_masked;

@@ -9,9 +9,9 @@
 static bool supports(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 {
     const cynf_conv2d o = conv2d_winograd_along(g, f);
-    if (CYNF_CEIL_DIV(o.kh, o.sh) != (f.dims == 2 ? f.r : 1) || CYNF_CEIL_DIV(o.kw, o.sw) != f.r || o.sw > WINOGRAD_STRIDE_MAX || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
-        return false;
-    if (o.sw > 1 && (o.dh > 1 || o.dw > 1))
+    const bool taps = CYNF_CEIL_DIV(o.kh, o.sh) == (f.dims == 2 ? f.r : 1) && CYNF_CEIL_DIV(o.kw, o.sw) == f.r;
+    const bool stride = o.sw == 1 || (o.sw <= WINOGRAD_STRIDE_MAX && o.dh == 1 && o.dw == 1);
+    if (!taps || !stride || o.sh != (f.dims == 2 ? o.sw : 1) || o.dh > o.h || o.dw > o.w || o.groups != 1)
         return false;
     const cynf_tiling l = conv2d_winograd_tiling(&o, t, f);
     return conv2d_tiling_supports(&o, t, &l);
@@ -64,7 +64,7 @@ static double cost(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, cynf_isa 
     static bool supports_##algo(const void *g, cynf_tile t) { return supports(g, t, (cynf_winograd){dims, m, r}); } \
     static void pack_##algo(const void *g, cynf_tile t, const cynf_weights *w, void *packed) { pack(g, t, (cynf_winograd){dims, m, r}, w, packed); } \
     static double cost_##algo(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *machine) { return cost(g, t, (cynf_winograd){dims, m, r}, isa, machine); } \
-    static double error_##algo(const void *g, cynf_tile t) { (void)t; return cynf_winograd_error((cynf_winograd){dims, m, r}, ((const cynf_conv2d *)g)->ic * ((const cynf_conv2d *)g)->sh * ((const cynf_conv2d *)g)->sw); } \
+    static double error_##algo(const void *g, cynf_tile t) { return cynf_winograd_error((cynf_winograd){dims, m, r}, tiling_##algo(g, t).ic); } \
     CYNF_TILED_ALGO(algo, "kernels/conv2d/winograd.h", 1, measured)
 
 CONV2D_WINOGRAD_FORMS(WINOGRAD)

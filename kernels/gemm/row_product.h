@@ -26,7 +26,7 @@ static CYNF_INLINE void cynf_row_group(const int sums, const int vectors, const 
         const vk a = vk_load(x + i);
 #pragma GCC unroll 4
         for (int lane = 0; lane < VK; lane++)
-#pragma GCC unroll 16
+#pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
                 sum[(i + lane) % sums][v] = vf_fmak(sum[(i + lane) % sums][v], vf_load(b + ((i + lane) * vectors + v) * VL), a, lane);
     }
@@ -37,7 +37,7 @@ static CYNF_INLINE void cynf_row_finish(const int sums, const int vectors, int f
     vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX], vf acc[CYNF_VECTORS_MAX])
 {
     for (int k = from; k < n; k++)
-#pragma GCC unroll 16
+#pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[0][v] = vf_fma(vf_set1(x[k]), vf_load(b + (k * (ptrdiff_t)vectors + v) * VL), sum[0][v]);
 #pragma GCC unroll 4
@@ -45,10 +45,10 @@ static CYNF_INLINE void cynf_row_finish(const int sums, const int vectors, int f
 #pragma GCC unroll 4
         for (int i = 0; i < half; i++)
             if (i + half < sums)
-#pragma GCC unroll 16
+#pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++)
                     sum[i][v] = vf_add(sum[i][v], sum[i + half][v]);
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
         acc[v] = sum[0][v];
 }
@@ -60,7 +60,7 @@ static CYNF_INLINE void cynf_row_product(const int sums, const int vectors, bool
     const ptrdiff_t step = back ? -group : group;
 #pragma GCC unroll 8
     for (int i = 0; i < sums; i++)
-#pragma GCC unroll 16
+#pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[i][v] = i ? vf_zero() : acc[v];
     const float *xk = x + first, *bk = b + first * (ptrdiff_t)vectors * VL;

@@ -12,12 +12,6 @@ static bool supports(const void *g, cynf_tile t)
     return ((const cynf_rnn *)g)->f > 0;
 }
 
-static size_t units(const void *geometry, cynf_tile t, int stage)
-{
-    (void)t, (void)stage;
-    return (size_t)((const cynf_rnn *)geometry)->n;
-}
-
 static size_t packed_bytes(const void *geometry, cynf_tile t)
 {
     const cynf_rnn *g = geometry;
@@ -53,7 +47,7 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const double panels = rnn_beside_panels(g, t), beside = panels * g->f * fma, tiles = panels * 8 * fma + 20e-9;
     const double near = fmin((double)m->cache_bytes[0], recurrent) / 8;
     const double stream = cynf_stream_seconds(m, recurrent) * (recurrent + near + (all - recurrent) / t.mr) / recurrent;
-    const bool hidden = isa == CYNF_ISA_AVX512, spills = rnn_vectors(g->kind, t.nv) + t.mr + 2 > rnn_registers(isa);
+    const bool hidden = isa == CYNF_ISA_AVX512, spills = rnn_first_gates(g->kind) * t.nv + t.mr + 2 > rnn_registers(isa);
     const double product = rnn_product_seconds(g, u, isa, m, hidden ? t.mr : 0), step = hidden ? fmax(product + beside, stream) : fmax(product, stream) + beside;
     return 1e-7 + g->n * (beside * t.mr / 2 + g->t * ((spills ? 1.1 : 1) * step + tiles + rnn_wait_seconds(g, u, isa, m)));
 }
@@ -63,7 +57,7 @@ const cynf_algo cynf_rnn_beside = {
     .name = "beside",
     .header = "kernels/rnn/beside.h",
     .supports = supports,
-    .units = units,
+    .units = rnn_sequences,
     .packed_bytes = packed_bytes,
     .pack = pack,
     .private_bytes = private_bytes,

@@ -13,7 +13,7 @@
 
 #include "kernels/rnn/fused.h"
 
-#define RNN_BESIDE_MAX 24 /* steps of a block */
+#define RNN_BESIDE_MAX 16 /* steps of a block */
 
 /** What is left of a block's projection. Goes on with row k of the first of so many panels: vectors of columns. */
 typedef struct rnn_beside_rest {
@@ -28,7 +28,7 @@ static CYNF_INLINE void rnn_beside_load(const cynf_rnn *g, cynf_tile t, rnn_besi
     const ptrdiff_t row = rnn_beside_row(g);
     if (!r->k)
         r->w += VL;
-#pragma GCC unroll 24
+#pragma GCC unroll 16
     for (int m = 0; m < t.mr; m++)
         c[m] = r->k ? vf_load(r->y + m * row) : vf_load(r->w - VL);
 }
@@ -36,7 +36,7 @@ static CYNF_INLINE void rnn_beside_load(const cynf_rnn *g, cynf_tile t, rnn_besi
 static CYNF_INLINE void rnn_beside_store(const cynf_rnn *g, cynf_tile t, rnn_beside_rest *r, int rows, const vf c[RNN_BESIDE_MAX])
 {
     const ptrdiff_t row = rnn_beside_row(g);
-#pragma GCC unroll 24
+#pragma GCC unroll 16
     for (int m = 0; m < t.mr; m++)
         vf_store(r->y + m * row, c[m]);
     r->w += rows * VL;
@@ -52,7 +52,7 @@ static CYNF_INLINE void rnn_beside_store(const cynf_rnn *g, cynf_tile t, rnn_bes
 static CYNF_INLINE void rnn_beside_fma(cynf_tile t, const float *w, const float *x, vf c[RNN_BESIDE_MAX])
 {
     const vf wk = vf_load(w);
-#pragma GCC unroll 24
+#pragma GCC unroll 16
     for (int m = 0; m < t.mr; m += VK) {
         const vk a = vk_load(x + m);
 #pragma GCC unroll 4
@@ -82,7 +82,7 @@ static CYNF_INLINE void rnn_beside_product(const cynf_rnn *g, cynf_tile t, const
     const int rows = left < most ? left : CYNF_CEIL_DIV(left, CYNF_CEIL_DIV(left, most));
     const ptrdiff_t step = back ? -VK : VK;
     vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX], c[RNN_BESIDE_MAX];
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
         sum[0][v] = vf_zero();
     rnn_beside_load(g, t, r, c);
@@ -128,7 +128,7 @@ static CYNF_INLINE rnn_beside_rest rnn_beside_block(const cynf_rnn *g, cynf_tile
 
 static CYNF_INLINE void rnn_beside_sequence(const cynf_rnn *g, cynf_tile t, const int kind, const cynf_args *a, float *state, ptrdiff_t i)
 {
-    const int nr = t.nv * VL, vectors = rnn_vectors(kind, t.nv), pace = rnn_beside_pace(g, kind, t, VK);
+    const int nr = t.nv * VL, vectors = rnn_first_gates(kind) * t.nv, pace = rnn_beside_pace(g, kind, t, VK);
     const cynf_tile u = {t.v, 1, t.nv}, head = {t.v, CYNF_CEIL_DIV(t.mr, 2 * VK) * VK, t.nv}; /* nothing hides the first block: it is half as long */
     const ptrdiff_t row = rnn_beside_row(g);
     const float *const mask = g->masked ? a->x[1 + !!g->initial] + i * g->m_ns : NULL;
@@ -177,12 +177,7 @@ static CYNF_INLINE void rnn_beside(const cynf_rnn *g, cynf_tile t, int stage, co
     (void)stage;
     float *state = cynf_private(a, 0, rnn_beside_private_bytes(g, t), thread);
     for (size_t i = begin; i < end; i++)
-        switch (g->kind) {
-        case CYNF_RNN_SIMPLE: rnn_beside_sequence(g, t, CYNF_RNN_SIMPLE, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_GRU: rnn_beside_sequence(g, t, CYNF_RNN_GRU, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_GRU_AFTER: rnn_beside_sequence(g, t, CYNF_RNN_GRU_AFTER, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_LSTM: rnn_beside_sequence(g, t, CYNF_RNN_LSTM, a, state, (ptrdiff_t)i); break;
-        }
+        RNN_BY_KIND(rnn_beside_sequence, g, t, a, state, (ptrdiff_t)i)
 }
 
 #endif

@@ -22,7 +22,7 @@ typedef struct rnn_step {
 /** The cell of the units of the block that starts at j0, on top of the products of all gates, acc. Of CYNF_RNN_GRU the first phase alone. */
 static CYNF_INLINE void rnn_units(const cynf_rnn *g, cynf_tile t, const int kind, int j0, const float *packed, const rnn_step *s, const vf *acc)
 {
-    const int gates = rnn_vectors(kind, 1);
+    const int gates = rnn_first_gates(kind);
     const float *bias = packed + rnn_bias(g, t);
 #pragma GCC unroll 4
     for (int v = 0; v < t.nv; v++) {
@@ -68,9 +68,9 @@ static CYNF_INLINE void rnn_candidates(const cynf_rnn *g, cynf_tile t, int j0, c
 /** The products of the block that starts at j0, and the cell while they are in registers. back: through the weights from the last to the first. */
 static CYNF_INLINE void rnn_cell(const cynf_rnn *g, cynf_tile t, const int kind, bool back, int j0, const float *packed, const rnn_step *s)
 {
-    const int vectors = rnn_vectors(kind, t.nv);
+    const int vectors = rnn_first_gates(kind) * t.nv;
     vf acc[CYNF_VECTORS_MAX];
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int i = 0; i < vectors; i++)
         acc[i] = vf_zero();
     cynf_row_product(t.mr, vectors, back, g->h, s->h, packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), acc);

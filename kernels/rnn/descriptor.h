@@ -8,6 +8,13 @@
 #include "kernels/cost.h"
 #include "kernels/rnn/rnn_layout.h"
 
+/** Units of what computes a sequence at a time. */
+static inline size_t rnn_sequences(const void *geometry, cynf_tile t, int stage)
+{
+    (void)t, (void)stage;
+    return (size_t)((const cynf_rnn *)geometry)->n;
+}
+
 static inline size_t rnn_packed_bytes(const void *geometry, cynf_tile t)
 {
     const cynf_rnn *g = geometry;
@@ -17,7 +24,7 @@ static inline size_t rnn_packed_bytes(const void *geometry, cynf_tile t)
 static inline void rnn_pack(const void *geometry, cynf_tile t, const cynf_weights *w, void *packed)
 {
     const cynf_rnn *g = geometry;
-    const int32_t gates = cynf_rnn_gates(g), first = rnn_first_gates(g), nr = t.nv * t.v;
+    const int32_t gates = cynf_rnn_gates(g), first = rnn_first_gates(g->kind), nr = t.nv * t.v;
     float *out = packed;
     memset(packed, 0, rnn_packed_bytes(g, t));
     for (int32_t from = 0, to = first; from < gates; from = to, to = gates)

@@ -10,12 +10,6 @@ static bool supports(const void *g, cynf_tile t)
     return !((const cynf_rnn *)g)->f;
 }
 
-static size_t units(const void *geometry, cynf_tile t, int stage)
-{
-    (void)t, (void)stage;
-    return (size_t)((const cynf_rnn *)geometry)->n;
-}
-
 static size_t private_bytes(const void *g, cynf_tile t) { return rnn_fused_private_bytes(g, t); }
 
 const cynf_algo cynf_rnn_fused = {
@@ -23,7 +17,7 @@ const cynf_algo cynf_rnn_fused = {
     .name = "fused",
     .header = "kernels/rnn/fused.h",
     .supports = supports,
-    .units = units,
+    .units = rnn_sequences,
     .packed_bytes = rnn_packed_bytes,
     .pack = rnn_pack,
     .private_bytes = private_bytes,

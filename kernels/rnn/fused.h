@@ -14,6 +14,15 @@
 
 #include "kernels/rnn/cell.h"
 
+/** sequence(g, t, kind, ...) with the kind as a constant. */
+#define RNN_BY_KIND(sequence, g, t, ...) \
+    switch ((g)->kind) { \
+    case CYNF_RNN_SIMPLE: sequence(g, t, CYNF_RNN_SIMPLE, __VA_ARGS__); break; \
+    case CYNF_RNN_GRU: sequence(g, t, CYNF_RNN_GRU, __VA_ARGS__); break; \
+    case CYNF_RNN_GRU_AFTER: sequence(g, t, CYNF_RNN_GRU_AFTER, __VA_ARGS__); break; \
+    case CYNF_RNN_LSTM: sequence(g, t, CYNF_RNN_LSTM, __VA_ARGS__); break; \
+    }
+
 /** The first unit of block i of a step. Every other step goes through the weights from the last to the first: those it begins with are in the nearest cache. */
 static CYNF_INLINE int rnn_fused_block(const cynf_rnn *g, const int nr, int i, bool back)
 {
@@ -110,12 +119,7 @@ static CYNF_INLINE void rnn_fused(const cynf_rnn *g, cynf_tile t, int stage, con
     (void)stage;
     float *state = cynf_private(a, 0, rnn_fused_private_bytes(g, t), thread);
     for (size_t i = begin; i < end; i++)
-        switch (g->kind) {
-        case CYNF_RNN_SIMPLE: rnn_fused_sequence(g, t, CYNF_RNN_SIMPLE, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_GRU: rnn_fused_sequence(g, t, CYNF_RNN_GRU, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_GRU_AFTER: rnn_fused_sequence(g, t, CYNF_RNN_GRU_AFTER, a, state, (ptrdiff_t)i); break;
-        case CYNF_RNN_LSTM: rnn_fused_sequence(g, t, CYNF_RNN_LSTM, a, state, (ptrdiff_t)i); break;
-        }
+        RNN_BY_KIND(rnn_fused_sequence, g, t, a, state, (ptrdiff_t)i)
 }
 
 #endif

@@ -22,12 +22,15 @@
 static CYNF_INLINE int32_t rnn_padded(const cynf_rnn *g, cynf_tile t) { return CYNF_ROUND_UP(g->h, t.nv * t.v); }
 
 /** Gates of the first phase. */
-static CYNF_INLINE int32_t rnn_first_gates(const cynf_rnn *g) { return g->kind == CYNF_RNN_GRU ? 2 : cynf_rnn_gates(g); }
+static CYNF_INLINE int32_t rnn_first_gates(int32_t kind)
+{
+    return kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4;
+}
 
 /** Where phase 1, and behind it the bias, starts: elements. */
 static CYNF_INLINE size_t rnn_phase1(const cynf_rnn *g, cynf_tile t)
 {
-    return (size_t)rnn_padded(g, t) * (size_t)g->h * (size_t)rnn_first_gates(g);
+    return (size_t)rnn_padded(g, t) * (size_t)g->h * (size_t)rnn_first_gates(g->kind);
 }
 
 static CYNF_INLINE size_t rnn_bias(const cynf_rnn *g, cynf_tile t)
@@ -66,16 +69,10 @@ static CYNF_INLINE size_t rnn_beside_private_bytes(const cynf_rnn *g, cynf_tile 
     return rnn_fused_private_bytes(g, t) + (rnn_beside_inputs(g, t) + 2 * (size_t)t.mr * (size_t)rnn_beside_row(g)) * sizeof(float);
 }
 
-/** Vectors of products side by side in the first phase. */
-static CYNF_INLINE int32_t rnn_vectors(int32_t kind, int32_t nv)
-{
-    return (kind == CYNF_RNN_SIMPLE ? 1 : kind == CYNF_RNN_GRU ? 2 : kind == CYNF_RNN_GRU_AFTER ? 3 : 4) * nv;
-}
-
 /** beside: rows of U for one of W, as many multiply-adds, or, where a block's steps would not suffice, fewer; a multiple of group, VK. */
 static CYNF_INLINE int32_t rnn_beside_pace(const cynf_rnn *g, int32_t kind, cynf_tile t, int32_t group)
 {
-    const int32_t most = CYNF_ROUND_UP(CYNF_CEIL_DIV(t.mr, rnn_vectors(kind, t.nv)), group), blocks = rnn_padded(g, t) / (t.nv * t.v);
+    const int32_t most = CYNF_ROUND_UP(CYNF_CEIL_DIV(t.mr, rnn_first_gates(kind) * t.nv), group), blocks = rnn_padded(g, t) / (t.nv * t.v);
     const int32_t turns = t.mr * blocks / rnn_beside_panels(g, t), fit = turns ? g->h / CYNF_CEIL_DIV(g->f, turns) : 0, pace = fit < most ? fit : most;
     return pace > group ? pace / group * group : group;
 }
