@@ -34,6 +34,7 @@ const cynf_probe *cynf_probe_of(cynf_isa isa)
 }
 
 #define PASSES 4 /* over everything, so that a slow moment does not spoil one figure alone */
+#define SIZES 5  /* halves of the largest amount of data that is read from the last level of the caches or from memory */
 
 static double gflops(const cynf_probe *p)
 {
@@ -111,14 +112,27 @@ void cynf_calibrate(cynf_machine *out)
     if (!data)
         return;
     memset(data, 0, most);
-    double best[4] = {0};
-    for (int pass = 0; pass < PASSES; pass++)
-        for (int level = 0; level < 4; level++) {
-            const size_t bytes = level < 3 ? (size_t)out->cache_bytes[level] / 2 : most; /* half a cache is surely in it */
-            if (bytes >= 4096 && bytes <= most)
-                out->gbps[level] = best[level] = fmax(best[level], gbps(cynf_probe_of(cynf_cpu_best()), data, bytes));
-        }
+    const cynf_probe *const probe = cynf_probe_of(cynf_cpu_best());
+    double near[2] = {0}, sizes[SIZES] = {0};
+    for (int pass = 0; pass < PASSES; pass++) {
+        for (int level = 0; level < 2; level++)
+            if (out->cache_bytes[level] / 2 >= 4096)
+                out->gbps[level] = near[level] = fmax(near[level], gbps(probe, data, (size_t)out->cache_bytes[level] / 2)); /* half a cache is surely in it */
+        for (int i = 0; i == 0 || (i < SIZES && most >> i >= 4 * (size_t)out->cache_bytes[1]); i++)
+            sizes[i] = fmax(sizes[i], gbps(probe, data, most >> i));
+    }
     free(data);
+    int smallest = 0;
+    while (smallest + 1 < SIZES && sizes[smallest + 1] > 0)
+        smallest++;
+    out->gbps[2] = sizes[smallest];
+    out->gbps[3] = sizes[0];
+    /* The last level is as large as what is read at its speed: others have the rest of a shared one. */
+    int holds = 0;
+    while (sizes[holds] < 0.75 * sizes[smallest])
+        holds++;
+    if (holds && out->cache_bytes[2] > (int64_t)(most >> holds))
+        out->cache_bytes[2] = (int64_t)(most >> holds);
 }
 
 double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads)

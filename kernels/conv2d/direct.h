@@ -90,8 +90,9 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
  * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image.
  */
 static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, int oh0, int ow0, int rows,
-    int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *r, float *y)
+    int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)
 {
+    const ptrdiff_t pace = nv * VL / s.tiles;
     const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
     const uint32_t row_bits = cynf_conv2d_row_bits(s);
     int kh0 = 0, kh1 = g->kh;
@@ -122,7 +123,11 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
                     mask = in_columns * in_rows;
                 }
                 const int k = (kw1 - kw) * width;
-                cynf_tile_fma(mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, nv * VL, acc);
+                const float *const at = a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps;
+                if (VL > 4 && s.ahead)
+                    cynf_tile_fma_ahead(mr, nv, mask, 1, (cynf_ahead){ahead + (b - packed) / (nv * VL) * pace, pace}, k, at, off, b, nv * VL, acc);
+                else
+                    cynf_tile_fma(mr, nv, mask, k, at, off, b, nv * VL, acc);
                 b += (ptrdiff_t)k * nv * VL;
             }
         }
@@ -144,6 +149,7 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         off[m] = (ptrdiff_t)(m / s.tw) * g->sh * g->x.rs + (ptrdiff_t)(m % s.tw) * g->sw * g->x.ps;
     cynf_conv2d_place(g, s, mr, nv, oc0, &o);
 
+    const ptrdiff_t panel_size = (ptrdiff_t)(cynf_conv2d_k(g) + 1) * nv * VL;
     cynf_conv2d_tiling end_of_row = s;
     end_of_row.tw = rest;
     int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
@@ -153,13 +159,14 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
+        const float *const ahead = packed + panel_size + tile * (panel_size / s.tiles);
         /* With a literal geometry the whole tile is straight-line code of its own, and so is what is left of a row without padding; at run time one text serves all. */
         if (CYNF_LITERAL && (whole || !rest))
-            cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && rest > 0)
-            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, oh0, ow0, 1, rest, n, off, &o, x, packed, r, y);
+            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
         else
-            cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
         if ((ow0 += s.tw) >= g->ow) {
             ow0 = 0;
             oh0 += s.th;

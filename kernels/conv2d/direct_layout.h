@@ -15,6 +15,9 @@
 
 #include "kernels/kernel.h"
 
+#define CYNF_CONV2D_NEAR_BYTES (256 << 10) /**< weights up to here are not asked for ahead of their use */
+#define CYNF_CONV2D_AHEAD_TILES 32         /**< nor where each serves more tiles: the first one waits, but it is one of many */
+
 /** Multiplications per output element. */
 static CYNF_INLINE size_t cynf_conv2d_k(const cynf_conv2d *g)
 {
@@ -55,6 +58,7 @@ static CYNF_INLINE bool cynf_conv2d_pads(const cynf_conv2d *g)
 typedef struct cynf_conv2d_tiling {
     int32_t tw, th, tiles_w, tiles, per_block, blocks;
     bool panels_outer; /**< the order of units: the one that moves fewer bytes */
+    bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, once, and the tile is not bound by its loads */
 } cynf_conv2d_tiling;
 
 static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cynf_tile t)
@@ -74,6 +78,7 @@ static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cy
     const int64_t weights = (int64_t)cynf_conv2d_k(g) * g->oc, image = (int64_t)g->h * g->w * g->ic;
     const int64_t panels = (int64_t)cynf_conv2d_panels(g, t);
     s.panels_outer = weights + panels * image <= image + s.blocks * weights;
+    s.ahead = s.panels_outer && t.nv > 1 && weights * 4 > CYNF_CONV2D_NEAR_BYTES && s.tiles <= CYNF_CONV2D_AHEAD_TILES;
     return s;
 }
 

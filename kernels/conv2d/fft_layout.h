@@ -18,7 +18,7 @@ static CYNF_INLINE cynf_fft_grid conv2d_fft_grid(const cynf_conv2d *g, int n)
 static CYNF_INLINE cynf_tiling conv2d_fft_tiling(const cynf_conv2d *g, cynf_tile t)
 {
     const cynf_fft_grid grid = conv2d_fft_grid(g, t.mr);
-    return conv2d_tiling(g, t, 3 * cynf_fft_pairs(t.mr) - 8, grid.sy, grid.sx, 2, cynf_fft_tile_bytes(t.mr, t.v));
+    return conv2d_tiling(g, t, false, 3 * cynf_fft_pairs(t.mr) - 8, grid.sy, grid.sx, 2, cynf_fft_tile_bytes(t.mr, t.v));
 }
 
 #endif

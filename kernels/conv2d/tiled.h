@@ -34,8 +34,11 @@ static CYNF_INLINE conv2d_tiled_unit conv2d_tiled_unit_of(const cynf_tiling *l, 
     return r;
 }
 
-/** n rows of V, kp apart, times a panel of U, to rows of M that lie ms apart. */
-static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, bool far, int k, const float *v, ptrdiff_t kp, const float *u, float *m, ptrdiff_t ms)
+/** Elements of U that its only reader asks for ahead of their use: 4 KiB, a page; less comes too late, and of more part is gone again when its turn comes. */
+#define CYNF_TILED_AHEAD 1024
+
+/** n rows of V, kp apart, times a panel of U, to rows of M that lie ms apart; asks for 0, 1 or 2 lines of U a row. */
+static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, int lines, cynf_ahead ahead, int k, const float *v, ptrdiff_t kp, const float *u, float *m, ptrdiff_t ms)
 {
     vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
     ptrdiff_t off[CYNF_MR_MAX];
@@ -43,8 +46,10 @@ static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, bool far, i
     for (int i = 0; i < n; i++)
         off[i] = i * kp;
     cynf_tile_zero(n, nv, acc);
-    if (VL > 4 && far)
-        cynf_tile_fma_far(n, nv, k, v, off, u, nv * VL, acc);
+    if (VL > 4 && lines == 2)
+        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 2, ahead, k, v, off, u, nv * VL, acc);
+    else if (VL > 4 && lines == 1)
+        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 1, ahead, k, v, off, u, nv * VL, acc);
     else
         cynf_tile_fma(n, nv, CYNF_ROWS(n), k, v, off, u, nv * VL, acc);
 #pragma GCC unroll 32
@@ -54,21 +59,25 @@ static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, bool far, i
             vf_store(m + i * ms + j * VL, acc[i][j]);
 }
 
-/** M = V U of one panel: for every coefficient, the block's rows in register tiles of at most mr <= 14 rows, as equal as can be. */
+/**
+ * M = V U of one panel: for every coefficient, the block's rows in register tiles of at most mr <= 14 rows, as equal as can be. Where U is far, the tiles of a coefficient
+ * ask for the next one's part of U, so that it comes at an even pace and not at the first tile's.
+ */
 static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_tiling *l, const int mr, const int nv, const conv2d_tiled_unit *w, const float *u)
 {
     const int pieces = CYNF_CEIL_DIV(w->rows, mr), least = w->rows / pieces, more = w->rows % pieces;
-    const ptrdiff_t ms = (ptrdiff_t)l->slabs * l->nr;
-    for (int s = 0; s < l->slabs; s++, u += (ptrdiff_t)g->ic * l->nr) {
+    const ptrdiff_t ms = (ptrdiff_t)l->slabs * l->nr, slab = (ptrdiff_t)g->ic * l->nr;
+    for (int s = 0; s < l->slabs; s++, u += slab) {
         const float *v = w->v + s * l->vs;
         float *m = w->m + (ptrdiff_t)s * l->nr;
         for (int piece = 0; piece < pieces; piece++) {
-            const int rows = least + (piece < more);
+            const int rows = least + (piece < more), lines = !l->far ? 0 : pieces == 1 && l->nr > 16 ? 2 : 1;
+            const cynf_ahead ahead = pieces == 1 ? (cynf_ahead){u + CYNF_TILED_AHEAD, l->nr} : (cynf_ahead){u + slab + piece * (slab / pieces), l->nr / pieces};
             switch (rows) {
 #define ROWS(n) \
     case n: \
         if (n <= mr) \
-            conv2d_tiled_rows(n, nv, l->far, g->ic, v, l->kp, u, m, ms); \
+            conv2d_tiled_rows(n, nv, lines, ahead, g->ic, v, l->kp, u, m, ms); \
         break;
                 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS

@@ -62,19 +62,21 @@ static CYNF_INLINE int conv2d_tiling_parts(const cynf_conv2d *g)
     return g->sh * (alike && g->x.ps * g->sh * g->sw == g->ic && g->w % g->sw == 0 ? 1 : g->sw);
 }
 
-static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, int slabs, int sy, int sx, int group, size_t scratch_bytes)
+static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, bool large, int slabs, int sy, int sx, int group, size_t scratch_bytes)
 {
+    const int scale = large ? 2 : 1, least = scale * CYNF_TILED_BLOCK_MIN;
     const int parts = conv2d_tiling_parts(g), channels = g->ic / parts;
     const int nr = t.nv * t.v, kp = CYNF_ROUND_UP(g->ic - channels + CYNF_ROUND_UP(channels, t.v), t.v), oh = CYNF_CEIL_DIV(g->oh, g->dh), ow = CYNF_CEIL_DIV(g->ow, g->dw);
     const int images = g->n * g->dh * g->dw, tx = CYNF_CEIL_DIV(ow, sx), tiles = CYNF_CEIL_DIV(oh, sy) * tx;
     const int rows = CYNF_ROUND_UP(tiles, group), all = images * rows;
-    const int fit = (int)(CYNF_TILED_BLOCK_BYTES / ((int64_t)slabs * (kp + nr) * 4)), most = fit < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : fit;
     const int64_t panels = CYNF_CEIL_DIV(g->oc, nr), tile = (int64_t)slabs * g->ic * panels * nr; /* multiply-adds, and elements of U */
-    const bool near = tile * 4 <= CYNF_TILED_NEAR_BYTES;
-    const int64_t worth = near ? CYNF_CEIL_DIV(CYNF_TILED_BLOCK_MADDS, tile) : all, want = worth < CYNF_TILED_BLOCK_MIN ? CYNF_TILED_BLOCK_MIN : worth;
+    const bool near = tile * 4 <= scale * CYNF_TILED_NEAR_BYTES;
+    const int64_t share = scale * (tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_L2_BYTES : 4 * CYNF_TILED_L2_BYTES);
+    const bool m_alone = large && !near && (int64_t)slabs * kp * all * 4 <= share;
+    const int fit = (int)(scale * CYNF_TILED_BLOCK_BYTES / ((int64_t)slabs * ((m_alone ? 0 : kp) + nr) * 4)), most = fit < least ? least : fit;
+    const int64_t worth = near ? CYNF_CEIL_DIV(CYNF_TILED_BLOCK_MADDS, tile) : all, want = worth < least ? least : worth;
     const int cut = (int)(want < most ? want : most), tb = CYNF_ROUND_UP(CYNF_CEIL_DIV(all, CYNF_CEIL_DIV(all, cut)), group), blocks = CYNF_CEIL_DIV(all, tb);
     const ptrdiff_t vs = (CYNF_CEIL_DIV((ptrdiff_t)tb * kp, 16) | 1) * 16, v_block = vs * slabs;
-    const int64_t share = tile * 4 < CYNF_TILED_MEMORY_BYTES ? CYNF_TILED_L2_BYTES : 4 * CYNF_TILED_L2_BYTES;
     return (cynf_tiling){
         .slabs = slabs, .sy = sy, .sx = sx, .images = images, .tx = tx, .tiles = tiles, .rows = rows, .tb = tb, .blocks = blocks, .panels = (int32_t)panels, .nr = nr,
         .ic = g->ic, .kp = kp, .parts = parts, .far = !near, .shared = !near && v_block * blocks * 4 <= share, .vs = vs, .v_block = v_block,

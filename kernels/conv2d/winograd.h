@@ -108,7 +108,7 @@ static CYNF_INLINE void conv2d_winograd(const cynf_conv2d *geometry, cynf_tile t
         for (int p = w.p0; p < w.p1; p++) {
             if (far_y)
                 winograd_ask_outputs(g, &l, &w, p, a);
-            conv2d_tiled_multiply(g, &l, t.mr, t.nv, &w, u + (ptrdiff_t)p * l.slabs * g->ic * l.nr);
+            conv2d_tiled_multiply(g, &l, conv2d_winograd_large(t) ? t.mr / 2 : t.mr, t.nv, &w, u + (ptrdiff_t)p * l.slabs * g->ic * l.nr);
             for (int i = 0; i < w.rows; i++)
                 for (int c = 0; c < l.nr && p * l.nr + c < g->oc; c += VL) {
                     const conv2d_tiled_patch patch = conv2d_tiled_patch_of(g, &l, w.first + i, p * l.nr + c, a);

@@ -56,10 +56,16 @@ static CYNF_INLINE cynf_conv2d conv2d_winograd_along(const cynf_conv2d *g, cynf_
     return o;
 }
 
+/** Whether the tile has more rows than registers hold: its blocks are for a large second-level cache, and register tiles are of half as many rows. */
+static CYNF_INLINE bool conv2d_winograd_large(cynf_tile t)
+{
+    return t.v >= 8 && t.mr * t.nv > 2 * t.v;
+}
+
 /** g: as conv2d_winograd_along() gives it. */
 static CYNF_INLINE cynf_tiling conv2d_winograd_tiling(const cynf_conv2d *g, cynf_tile t, cynf_winograd f)
 {
-    return conv2d_tiling(g, t, cynf_winograd_coefficients(f), f.dims == 2 ? f.m : 1, f.m, 1, 0);
+    return conv2d_tiling(g, t, conv2d_winograd_large(t), cynf_winograd_coefficients(f), f.dims == 2 ? f.m : 1, f.m, 1, 0);
 }
 
 #endif

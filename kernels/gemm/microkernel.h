@@ -41,9 +41,6 @@
     }
 #endif
 
-/** Elements of b that a far product asks for ahead of its use: 4 KiB, a page; less comes too late, and of more part is gone again when its turn comes. */
-#define CYNF_AHEAD 1024
-
 /** The mask of the first n rows. */
 #define CYNF_ROWS(n) ((uint32_t)((UINT64_C(1) << (n)) - 1))
 
@@ -67,17 +64,17 @@ static CYNF_INLINE void cynf_tile_zero(const int mr, const int nv, vf acc[CYNF_M
             acc[m][v] = vf_zero();
 }
 
-/* Asks the second-level cache for the lines of row k of b that begin there, CYNF_AHEAD elements ahead. */
-static CYNF_INLINE void cynf_tile_ask(const int nv, int k, const float *b)
-{
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; v++)
-        if ((k * nv + v) * VL % 16 == 0)
-            __builtin_prefetch(b + v * VL + CYNF_AHEAD, 0, 2);
-}
+/**
+ * What a product asks the second-level cache for beside each row of b: lines cache lines, the first pace elements behind those of the row before it. Where b comes from
+ * further away, the processor's own read-ahead does not keep up: it starts anew on every page, which is every few rows.
+ */
+typedef struct cynf_ahead {
+    const float *at; /**< for the first row */
+    ptrdiff_t pace;
+} cynf_ahead;
 
-static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_t rows, const bool ahead, int k, const float *a, const ptrdiff_t *off,
-    const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_t rows, const int lines, cynf_ahead ahead, int k, const float *a,
+    const ptrdiff_t *off, const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
     int c = 0;
 #if VK > 1
@@ -89,8 +86,6 @@ static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_
 #pragma GCC unroll 4
         for (int lane = 0; lane < VK; lane++) {
             vk_fence();
-            if (ahead)
-                cynf_tile_ask(nv, lane, b + lane * b_rs);
             vf bv[CYNF_NV_MAX];
 #pragma GCC unroll 4
             for (int v = 0; v < nv; v++)
@@ -105,8 +100,9 @@ static CYNF_INLINE void cynf_tile_fma_masked(const int mr, const int nv, uint32_
     }
 #endif
     for (; c < k; c++, b += b_rs) {
-        if (ahead)
-            cynf_tile_ask(nv, 0, b);
+#pragma GCC unroll 2
+        for (int i = 0; i < lines; i++)
+            __builtin_prefetch(ahead.at + c * ahead.pace + i * 16, 0, 2);
         vf bv[CYNF_NV_MAX];
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++)
@@ -132,19 +128,20 @@ static CYNF_INLINE void cynf_tile_fma(const int mr, const int nv, uint32_t rows,
     ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
     if (rows == CYNF_ROWS(mr))
-        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), false, k, a, off, b, b_rs, acc);
+        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), 0, (cynf_ahead){0}, k, a, off, b, b_rs, acc);
     else
-        cynf_tile_fma_masked(mr, nv, rows, false, k, a, off, b, b_rs, acc);
+        cynf_tile_fma_masked(mr, nv, rows, 0, (cynf_ahead){0}, k, a, off, b, b_rs, acc);
 }
 
-/**
- * cynf_tile_fma of all rows, where b comes from a cache beyond the second. The processor's own read-ahead starts anew on every page, which is every few rows;
- * it keeps up where vectors are of four elements or less, which take their time.
- */
-static CYNF_INLINE void cynf_tile_fma_far(const int mr, const int nv, int k, const float *a, const ptrdiff_t *off, const float *b, ptrdiff_t b_rs,
-    vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+/** cynf_tile_fma that asks for what comes next; vectors of four elements take so long that nothing has to be asked for. */
+static CYNF_INLINE void cynf_tile_fma_ahead(const int mr, const int nv, uint32_t rows, const int lines, cynf_ahead ahead, int k, const float *a, const ptrdiff_t *off,
+    const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
-    cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), true, k, a, off, b, b_rs, acc);
+    const int asked = VL > 4 ? lines : 0;
+    if (rows == CYNF_ROWS(mr))
+        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), asked, ahead, k, a, off, b, b_rs, acc);
+    else
+        cynf_tile_fma_masked(mr, nv, rows, asked, ahead, k, a, off, b, b_rs, acc);
 }
 
 /**
