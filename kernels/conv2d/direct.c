@@ -27,7 +27,7 @@ static size_t unit_span(const void *geometry, cynf_tile t, int stage)
 {
     const cynf_conv2d *g = geometry;
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(g, t);
-    return s.panels_outer && !(g->scaled && stage == 0) ? (size_t)s.blocks : 1;
+    return s.panels_outer && !(g->scaled && stage == 0) ? (size_t)s.chunk : 1;
 }
 
 static int stages(const void *g, cynf_tile t)

@@ -92,7 +92,7 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
 static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, int oh0, int ow0, int rows,
     int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)
 {
-    const ptrdiff_t pace = nv * VL / s.tiles;
+    const ptrdiff_t pace = nv * VL / (s.chunk * s.per_block);
     const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
     const uint32_t row_bits = cynf_conv2d_row_bits(s);
     int kh0 = 0, kh1 = g->kh;
@@ -150,6 +150,7 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
     cynf_conv2d_place(g, s, mr, nv, oc0, &o);
 
     const ptrdiff_t panel_size = (ptrdiff_t)(cynf_conv2d_k(g) + 1) * nv * VL;
+    const int chunk = s.chunk * s.per_block;
     cynf_conv2d_tiling end_of_row = s;
     end_of_row.tw = rest;
     int oh0 = tile / s.tiles_w * s.th, ow0 = tile % s.tiles_w * s.tw;
@@ -159,7 +160,7 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
-        const float *const ahead = packed + panel_size + tile * (panel_size / s.tiles);
+        const float *const ahead = packed + panel_size + tile % chunk * (panel_size / chunk);
         /* With a literal geometry the whole tile is straight-line code of its own, and so is what is left of a row without padding; at run time one text serves all. */
         if (CYNF_LITERAL && (whole || !rest))
             cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
@@ -240,12 +241,13 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
     const int rest = s.th == 1 && inside ? whole->ow % s.tw : -1;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin, merged; unit < end; unit += merged) {
-        const size_t inner = (size_t)(s.panels_outer ? s.blocks : panels), per_group = (size_t)panels * (size_t)s.blocks;
-        const int fast = (int)(unit % inner), slow = (int)(unit % per_group / inner);
-        const int panel = s.panels_outer ? slow : fast, block = s.panels_outer ? fast : slow;
+        const size_t per_group = (size_t)panels * (size_t)s.blocks, per_chunk = (size_t)panels * (size_t)s.chunk, in_group = unit % per_group;
+        const int first = (int)(in_group / per_chunk) * s.chunk, chunk = s.blocks - first < s.chunk ? s.blocks - first : s.chunk;
+        const int inner = s.panels_outer ? chunk : panels, in_chunk = (int)(in_group % per_chunk), fast = in_chunk % inner, slow = in_chunk / inner;
+        const int panel = s.panels_outer ? slow : fast, block = first + (s.panels_outer ? fast : slow);
         const int group = (int)(unit / per_group % (size_t)whole->groups), image = (int)(unit / per_group / (size_t)whole->groups);
         /* The blocks of a panel that follow each other in the range are one run of tiles. */
-        merged = !s.panels_outer || pads ? 1 : end - unit < (size_t)(s.blocks - block) ? end - unit : (size_t)(s.blocks - block);
+        merged = !s.panels_outer || pads ? 1 : end - unit < (size_t)(first + chunk - block) ? end - unit : (size_t)(first + chunk - block);
         const int last = block + (int)merged;
         int oh = whole->oh, tile = block * s.per_block, tile_end = last == s.blocks ? s.tiles : last * s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;

@@ -16,6 +16,7 @@
 #include "kernels/kernel.h"
 
 #define CYNF_CONV2D_NEAR_BYTES (256 << 10) /**< weights up to here are not asked for ahead of their use */
+#define CYNF_CONV2D_CHUNK_BYTES (512 << 10) /**< about half of a second-level cache */
 #define CYNF_CONV2D_AHEAD_TILES 32         /**< nor where each serves more tiles: the first one waits, but it is one of many */
 
 /** Multiplications per output element. */
@@ -48,7 +49,7 @@ static CYNF_INLINE size_t cynf_conv2d_packed_bytes(const cynf_conv2d *g, cynf_ti
  */
 static CYNF_INLINE bool cynf_conv2d_pads(const cynf_conv2d *g)
 {
-    return g->groups == 1 && g->ic * g->kw <= 8 && g->x.b >= g->ic && g->kw > 1 && g->ow <= 1024 && (g->pl > 0 || (g->ow - 1) * g->sw + (g->kw - 1) * g->dw - g->pl >= g->w);
+    return g->groups == 1 && (g->ic == 1 || g->ic * g->kw <= 8) && g->x.b >= g->ic && g->kw > 1 && g->ow <= 1024 && (g->pl > 0 || (g->ow - 1) * g->sw + (g->kw - 1) * g->dw - g->pl >= g->w);
 }
 
 /**
@@ -57,7 +58,8 @@ static CYNF_INLINE bool cynf_conv2d_pads(const cynf_conv2d *g)
  */
 typedef struct cynf_conv2d_tiling {
     int32_t tw, th, tiles_w, tiles, per_block, blocks;
-    bool panels_outer; /**< the order of units: the one that moves fewer bytes */
+    int32_t chunk;     /**< blocks that the panels pass over one after the other, before they do so over the next ones: all, or those whose input stays in a near cache */
+    bool panels_outer; /**< the order of units in a chunk: the one that moves fewer bytes */
     bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, once, and the tile is not bound by its loads */
 } cynf_conv2d_tiling;
 
@@ -78,7 +80,10 @@ static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cy
     const int64_t weights = (int64_t)cynf_conv2d_k(g) * g->oc, image = (int64_t)g->h * g->w * g->ic;
     const int64_t panels = (int64_t)cynf_conv2d_panels(g, t);
     s.panels_outer = weights + panels * image <= image + s.blocks * weights;
-    s.ahead = s.panels_outer && t.nv > 1 && weights * 4 > CYNF_CONV2D_NEAR_BYTES && s.tiles <= CYNF_CONV2D_AHEAD_TILES;
+    const int64_t chunks = CYNF_CEIL_DIV(image * 4, CYNF_CONV2D_CHUNK_BYTES);
+    const bool cut = s.panels_outer && !cynf_conv2d_pads(g) && chunks > 2 && image + chunks * weights < weights + panels * image;
+    s.chunk = cut ? CYNF_CEIL_DIV(s.blocks, (int32_t)chunks) : s.blocks;
+    s.ahead = s.panels_outer && t.nv > 1 && weights * 4 > CYNF_CONV2D_NEAR_BYTES && s.chunk * s.per_block <= CYNF_CONV2D_AHEAD_TILES;
     return s;
 }
 
