@@ -15,7 +15,7 @@
 
 #include "kernels/kernel.h"
 
-#define CYNF_CONV2D_NEAR_BYTES (256 << 10) /**< weights up to here are not asked for ahead of their use */
+#define CYNF_CONV2D_NEAR_BYTES (16 << 10) /**< weights up to here are not asked for ahead of their use */
 #define CYNF_CONV2D_CHUNK_BYTES (512 << 10) /**< about half of a second-level cache */
 #define CYNF_CONV2D_AHEAD_TILES 32         /**< nor where each serves more tiles: the first one waits, but it is one of many */
 
