@@ -82,7 +82,7 @@ static size_t unit_span(const void *geometry, cynf_tile t, int stage)
 {
     const cynf_conv2d *g = geometry;
     const cynf_strassen s = cynf_strassen_cut(g, t);
-    return s.shared && stage == 1 ? (size_t)g->n * (size_t)s.tiles : 1;
+    return s.shared && stage == 1 ? (size_t)s.chunk : 1;
 }
 
 static size_t packed_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_packed_bytes(g, t); }

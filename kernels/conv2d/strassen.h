@@ -70,7 +70,7 @@ static CYNF_INLINE void cynf_strassen_into(const int mr, const int nv, float sig
  * quarter: room for four tiles of outputs; y and r point at the image.
  */
 static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s, const int step, const int mr, const int nv, int q0, int rows, int missing, int oc0, int n,
-    const float *sums, const float *packed, float *quarter, const float *r, float *y)
+    const float *sums, const float *packed, cynf_ahead ahead, float *quarter, const float *r, float *y)
 {
     static const struct {
         int8_t first, second, last; /* quarters that the product goes to: the last one is done with it */
@@ -88,10 +88,10 @@ static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s
         r_off[m] = (ptrdiff_t)m * g->r.ps;
     }
 #pragma GCC unroll 1
-    for (int i = 0; i < CYNF_STRASSEN_PRODUCTS; i++, sums += (ptrdiff_t)step * s.stride, b += (ptrdiff_t)s.k * nr) {
+    for (int i = 0; i < CYNF_STRASSEN_PRODUCTS; i++, sums += (ptrdiff_t)step * s.stride, b += (ptrdiff_t)s.k * nr, ahead.at += s.k * ahead.pace) {
         vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
         cynf_tile_zero(mr, nv, acc);
-        cynf_tile_fma(mr, nv, CYNF_ROWS(rows), s.k, sums, off, b, nr, acc);
+        cynf_tile_fma_ahead(mr, nv, CYNF_ROWS(rows), 1, ahead, s.k, sums, off, b, nr, acc);
         if (to[i].first >= 0) {
             float *const q = quarter + to[i].first * mr * nr;
             cynf_strassen_into(mr, nv, to[i].sign_first, to[i].begins_first ? packed + (to[i].first & 1) * nr : q, to[i].begins_first ? 0 : nr, q, acc);
@@ -123,27 +123,30 @@ static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s
 
 /** A tile and a panel. Where the size of the image is literal, every tile is straight-line code of its own, the last one with the rows that are left. */
 static CYNF_INLINE void cynf_strassen_rows(const cynf_conv2d *g, cynf_strassen s, const int mr, const int nv, int tile, int oc0, int n, const float *sums,
-    const float *packed, float *quarter, const float *r, float *y)
+    const float *packed, cynf_ahead ahead, float *quarter, const float *r, float *y)
 {
     const int last = s.pairs - (s.tiles - 1) * mr, odd = s.pixels % 2;
     const bool at_end = tile == s.tiles - 1;
     if (!CYNF_LITERAL)
-        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, at_end ? last : mr, at_end ? odd : 0, oc0, n, sums, packed, quarter, r, y);
+        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, at_end ? last : mr, at_end ? odd : 0, oc0, n, sums, packed, ahead, quarter, r, y);
     else if ((last < mr || odd) && at_end)
-        cynf_strassen_tile(g, s, mr, last, nv, tile * mr, last, odd, oc0, n, sums, packed, quarter, r, y);
+        cynf_strassen_tile(g, s, mr, last, nv, tile * mr, last, odd, oc0, n, sums, packed, ahead, quarter, r, y);
     else
-        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, mr, 0, oc0, n, sums, packed, quarter, r, y);
+        cynf_strassen_tile(g, s, mr, mr, nv, tile * mr, mr, 0, oc0, n, sums, packed, ahead, quarter, r, y);
 }
 
-static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen s, cynf_tile t, int tile, int panel, const float *sums, const float *weights, float *quarter,
-    const float *r, float *y)
+/** A panel and a tile, the part-th of parts that share the panel and ask for the next one. */
+static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen s, cynf_tile t, int tile, int panel, int part, int parts, const float *sums, const float *weights,
+    float *quarter, const float *r, float *y)
 {
     const int nr = t.nv * t.v, oc0 = panel * nr, narrow = s.n % nr, n = narrow && panel == s.panels - 1 ? narrow : nr;
     const float *packed = weights + (size_t)oc0 * cynf_conv2d_strassen_column(s);
+    const ptrdiff_t size = (ptrdiff_t)cynf_conv2d_strassen_column(s) * nr;
+    const cynf_ahead ahead = {packed + size + part * (size / parts), nr / parts};
     if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-        cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, quarter, r, y);
+        cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, ahead, quarter, r, y);
     else
-        CYNF_NARROW_PANEL(narrow, cynf_strassen_rows(g, s, t.mr, nv, tile, oc0, n, sums, packed, quarter, r, y));
+        CYNF_NARROW_PANEL(narrow, cynf_strassen_rows(g, s, t.mr, nv, tile, oc0, n, sums, packed, ahead, quarter, r, y));
 }
 
 static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
@@ -154,16 +157,25 @@ static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int s
     const float *scale = g->scaled ? a->x[1 + !!g->e.residual] : NULL;
     float *const own = quarter + 4 * t.mr * t.nv * t.v;
     for (size_t unit = begin; unit < end; unit++) {
-        const int tile = (int)(unit % (size_t)s.tiles), image = (int)(unit % tiles / (size_t)s.tiles);
-        float *const of_tile = s.shared ? (float *)a->workspace + unit % tiles * sums : own;
+        size_t all = unit; /* the tile, of all images */
+        int panel = 0, part = 0, parts = 1;
+        if (s.shared && stage == 1) {
+            const size_t per_chunk = (size_t)s.chunk * (size_t)s.panels, first = unit / per_chunk * (size_t)s.chunk;
+            parts = (int)(tiles - first < (size_t)s.chunk ? tiles - first : (size_t)s.chunk);
+            part = (int)(unit % per_chunk) % parts;
+            panel = (int)(unit % per_chunk) / parts;
+            all = first + (size_t)part;
+        }
+        const int tile = (int)(all % (size_t)s.tiles), image = (int)(all / (size_t)s.tiles);
+        float *const of_tile = s.shared ? (float *)a->workspace + all * sums : own;
         const float *r = g->e.residual ? a->x[1] + (ptrdiff_t)image * g->r.ns : NULL;
         float *y = a->y + (ptrdiff_t)image * g->y.ns;
         if (!s.shared || stage == 0)
             cynf_strassen_add(g, s, t.mr, tile * t.mr, s.pairs - tile * t.mr < t.mr ? s.pairs - tile * t.mr : t.mr, a->x[0] + (ptrdiff_t)image * g->x.ns, scale, of_tile);
         if (s.shared && stage == 1)
-            cynf_strassen_panel(g, s, t, tile, (int)(unit / tiles), of_tile, a->packed, quarter, r, y);
-        for (int panel = 0; panel < s.panels && !s.shared; panel++)
-            cynf_strassen_panel(g, s, t, tile, panel, of_tile, a->packed, quarter, r, y);
+            cynf_strassen_panel(g, s, t, tile, panel, part, parts, of_tile, a->packed, quarter, r, y);
+        for (; panel < s.panels && !s.shared; panel++)
+            cynf_strassen_panel(g, s, t, tile, panel, 0, 1, of_tile, a->packed, quarter, r, y);
     }
 }
 

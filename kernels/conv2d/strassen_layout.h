@@ -17,12 +17,14 @@
 #include "kernels/conv2d/im2col_layout.h"
 
 #define CYNF_STRASSEN_PRODUCTS 7
-#define CYNF_STRASSEN_CACHED (1 << 17) /* weights that stay in a cache while tiles pass, elements */
+#define CYNF_STRASSEN_CACHED (1 << 17)      /* weights that stay in a cache while tiles pass, elements */
+#define CYNF_STRASSEN_CHUNK_BYTES (1 << 20) /* of sums that stay in a second-level cache while panels pass */
 
 typedef struct cynf_strassen {
     int32_t k, n;          /**< input and output channels of a half */
     int32_t pixels, pairs; /**< pixel p of the first half and pixel p + pairs of the second, which may be missing, are a pair */
     int32_t tiles, panels;
+    int32_t chunk;         /**< tiles, of all images, that the panels pass over one after the other, before they do so over the next ones: their sums stay in a near cache */
     int32_t stride;        /**< elements from row to row of a sum */
     bool shared;           /**< sums of all tiles are made first */
 } cynf_strassen;
@@ -35,6 +37,8 @@ static CYNF_INLINE cynf_strassen cynf_strassen_cut(const cynf_conv2d *g, cynf_ti
     s.panels = CYNF_CEIL_DIV(s.n, t.nv * t.v);
     s.stride = cynf_row_stride(s.k);
     s.shared = (int64_t)CYNF_STRASSEN_PRODUCTS * s.k * s.n > CYNF_STRASSEN_CACHED;
+    const int64_t tiles = (int64_t)g->n * s.tiles, sums = (int64_t)CYNF_STRASSEN_PRODUCTS * t.mr * s.stride * 4;
+    s.chunk = (int32_t)CYNF_CEIL_DIV(tiles, CYNF_CEIL_DIV(tiles * sums, CYNF_STRASSEN_CHUNK_BYTES));
     return s;
 }
 
