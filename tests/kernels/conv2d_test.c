@@ -32,6 +32,10 @@ static const int edges[][11] = {
     {1, 14, 16, 40, 8, 8, 2, 1, 4, 3, 1},
     {1, 30, 30, 7, 18, 8, 3, 1, 1, 5, 1},
     {1, 31, 32, 4, 17, 11, 4, 1, 3, 4, 1},
+    {1, 40, 40, 1, 20, 15, 1, 1, 7, 7, 1},    /* one channel, padded by a copy */
+    {1, 61, 61, 72, 64, 1, 1, 1, 0, 0, 1},    /* an image of several chunks */
+    {1, 23, 24, 272, 280, 1, 1, 1, 0, 0, 1},  /* sums of Strassen's in several chunks */
+    {1, 13, 13, 64, 88, 3, 1, 1, 1, 1, 1},    /* transformed weights that no second-level cache holds */
 };
 
 /* One image, kernels along one axis, dense NHWC, padding as of SAME: h, w, ic, oc, kh, kw, sh, sw. */
