@@ -7,7 +7,8 @@
 
 /**
  * FMA peak per instruction set that this CPU has and the mask allows (0 for others), bandwidth that one core gets from L1, L2, L3 and DRAM,
- * cache sizes, and the cores that this process may use. Sizes that the system does not tell are those of cynf_machine_default().
+ * cache sizes, and the cores that this process may use. Sizes that the system does not tell are those of cynf_machine_default(). A last cache that
+ * others share counts as large as what is read at its speed.
  */
 void cynf_calibrate(cynf_machine *out);
 

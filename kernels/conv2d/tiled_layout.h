@@ -62,6 +62,7 @@ static CYNF_INLINE int conv2d_tiling_parts(const cynf_conv2d *g)
     return g->sh * (alike && g->x.ps * g->sh * g->sw == g->ic && g->w % g->sw == 0 ? 1 : g->sw);
 }
 
+/** large: for a second-level cache of 2 MiB, all sizes are twice as large, and of a block whose V is shared M alone counts, as it is read panel by panel. */
 static CYNF_INLINE cynf_tiling conv2d_tiling(const cynf_conv2d *g, cynf_tile t, bool large, int slabs, int sy, int sx, int group, size_t scratch_bytes)
 {
     const int scale = large ? 2 : 1, least = scale * CYNF_TILED_BLOCK_MIN;
