@@ -116,7 +116,7 @@ void cynf_calibrate(cynf_machine *out)
     double near[2] = {0}, sizes[SIZES] = {0};
     for (int pass = 0; pass < PASSES; pass++) {
         for (int level = 0; level < 2; level++)
-            if (out->cache_bytes[level] / 2 >= 4096)
+            if (out->cache_bytes[level] / 2 >= 4096 && (size_t)out->cache_bytes[level] / 2 <= most)
                 out->gbps[level] = near[level] = fmax(near[level], gbps(probe, data, (size_t)out->cache_bytes[level] / 2)); /* half a cache is surely in it */
         for (int i = 0; i == 0 || (i < SIZES && most >> i >= 4 * (size_t)out->cache_bytes[1]); i++)
             sizes[i] = fmax(sizes[i], gbps(probe, data, most >> i));

@@ -8,7 +8,7 @@
  * x, y, r     any views whose block is a multiple of the vector, or that have one block; with groups > 1 one block
  * packed      see direct_layout.h
  * stages      one; with scaled, before it, the panels times s
- * units       (panel of output channels, block of tiles); any split is safe
+ * units       (panel of output channels, block of tiles), chunk by chunk of the blocks; any split is safe
  * Over-read, over-write: none. Every output is summed in the order [kh][block][kw][channel], whatever the tile.
  */
 #ifndef CYNF_CONV2D_DIRECT_H
@@ -87,7 +87,8 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
 
 /**
  * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and
- * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image.
+ * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's share of the next panel, which it
+ * asks for where s.ahead is set; behind the last panel lie the next layer's weights or nothing, which does no harm.
  */
 static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, int oh0, int ow0, int rows,
     int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)

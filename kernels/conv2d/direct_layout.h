@@ -15,9 +15,9 @@
 
 #include "kernels/kernel.h"
 
-#define CYNF_CONV2D_NEAR_BYTES (16 << 10) /**< weights up to here are not asked for ahead of their use */
+#define CYNF_CONV2D_NEAR_BYTES (16 << 10)   /**< weights up to here are not asked for ahead of their use */
 #define CYNF_CONV2D_CHUNK_BYTES (512 << 10) /**< about half of a second-level cache */
-#define CYNF_CONV2D_AHEAD_TILES 32         /**< nor where each serves more tiles: the first one waits, but it is one of many */
+#define CYNF_CONV2D_AHEAD_TILES 32          /**< nor where each serves more tiles: the first one waits, but it is one of many */
 
 /** Multiplications per output element. */
 static CYNF_INLINE size_t cynf_conv2d_k(const cynf_conv2d *g)
@@ -60,7 +60,7 @@ typedef struct cynf_conv2d_tiling {
     int32_t tw, th, tiles_w, tiles, per_block, blocks;
     int32_t chunk;     /**< blocks that the panels pass over one after the other, before they do so over the next ones: all, or those whose input stays in a near cache */
     bool panels_outer; /**< the order of units in a chunk: the one that moves fewer bytes */
-    bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, once, and the tile is not bound by its loads */
+    bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, and the tile is not bound by its loads */
 } cynf_conv2d_tiling;
 
 static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cynf_tile t)
