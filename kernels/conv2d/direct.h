@@ -242,13 +242,13 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
     const int rest = s.th == 1 && inside ? whole->ow % s.tw : -1;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin, merged; unit < end; unit += merged) {
-        const size_t per_group = (size_t)panels * (size_t)s.blocks, per_chunk = (size_t)panels * (size_t)s.chunk, in_group = unit % per_group;
-        const int first = (int)(in_group / per_chunk) * s.chunk, chunk = s.blocks - first < s.chunk ? s.blocks - first : s.chunk;
-        const int inner = s.panels_outer ? chunk : panels, in_chunk = (int)(in_group % per_chunk), fast = in_chunk % inner, slow = in_chunk / inner;
-        const int panel = s.panels_outer ? slow : fast, block = first + (s.panels_outer ? fast : slow);
+        const size_t per_group = (size_t)panels * (size_t)s.blocks;
+        const cynf_chunk c = cynf_chunk_of(unit % per_group, panels, s.chunk, s.blocks);
+        const int inner = s.panels_outer ? c.items : panels, fast = c.at % inner, slow = c.at / inner;
+        const int panel = s.panels_outer ? slow : fast, block = c.first + (s.panels_outer ? fast : slow), left = c.first + c.items - block;
         const int group = (int)(unit / per_group % (size_t)whole->groups), image = (int)(unit / per_group / (size_t)whole->groups);
         /* The blocks of a panel that follow each other in the range are one run of tiles. */
-        merged = !s.panels_outer || pads ? 1 : end - unit < (size_t)(first + chunk - block) ? end - unit : (size_t)(first + chunk - block);
+        merged = !s.panels_outer || pads ? 1 : end - unit < (size_t)left ? end - unit : (size_t)left;
         const int last = block + (int)merged;
         int oh = whole->oh, tile = block * s.per_block, tile_end = last == s.blocks ? s.tiles : last * s.per_block;
         const int oc0 = group * ocg + panel * nr, n = narrow && panel == panels - 1 ? narrow : nr;

@@ -63,6 +63,18 @@ typedef struct cynf_conv2d_tiling {
     bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, and the tile is not bound by its loads */
 } cynf_conv2d_tiling;
 
+/** Where a unit lies whose panels and n items go chunk by chunk of the items: the chunk's first item and number of items, and the unit's place in it. */
+typedef struct cynf_chunk {
+    int first, items, at;
+} cynf_chunk;
+
+static CYNF_INLINE cynf_chunk cynf_chunk_of(size_t unit, int panels, int items, int n)
+{
+    const size_t size = (size_t)panels * (size_t)items;
+    const int first = (int)(unit / size) * items;
+    return (cynf_chunk){first, n - first < items ? n - first : items, (int)(unit % size)};
+}
+
 static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cynf_tile t)
 {
     /* A unit is worth handing to a thread: 2^16 multiply-adds are a microsecond on the fastest core, several hand-overs of units. */

@@ -152,7 +152,7 @@ static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen 
 static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     const cynf_strassen s = cynf_strassen_cut(g, t);
-    const size_t sums = cynf_conv2d_strassen_sums(s, t), tiles = (size_t)g->n * (size_t)s.tiles;
+    const size_t sums = cynf_conv2d_strassen_sums(s, t);
     float *const quarter = cynf_private(a, cynf_conv2d_strassen_shared_bytes(g, t), cynf_conv2d_strassen_private_bytes(g, t), thread);
     const float *scale = g->scaled ? a->x[1 + !!g->e.residual] : NULL;
     float *const own = quarter + 4 * t.mr * t.nv * t.v;
@@ -160,11 +160,11 @@ static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int s
         size_t all = unit; /* the tile, of all images */
         int panel = 0, part = 0, parts = 1;
         if (s.shared && stage == 1) {
-            const size_t per_chunk = (size_t)s.chunk * (size_t)s.panels, first = unit / per_chunk * (size_t)s.chunk;
-            parts = (int)(tiles - first < (size_t)s.chunk ? tiles - first : (size_t)s.chunk);
-            part = (int)(unit % per_chunk) % parts;
-            panel = (int)(unit % per_chunk) / parts;
-            all = first + (size_t)part;
+            const cynf_chunk c = cynf_chunk_of(unit, s.panels, s.chunk, g->n * s.tiles);
+            parts = c.items;
+            part = c.at % parts;
+            panel = c.at / parts;
+            all = (size_t)(c.first + part);
         }
         const int tile = (int)(all % (size_t)s.tiles), image = (int)(all / (size_t)s.tiles);
         float *const of_tile = s.shared ? (float *)a->workspace + all * sums : own;
