@@ -23,13 +23,27 @@ static const cynf_node *reader(const cynf_builder *b, int32_t j)
     return dw ? dw : &b->g->node[j];
 }
 
+/* Whether an element-wise node changes one tensor by constants that are the same in every row. */
+static bool by_row(const cynf_graph *g, const cynf_node *n)
+{
+    const cynf_shape *y = &g->t[n->out].shape;
+    if (n->op != CYNF_N_ELTWISE || !cynf_shape_equal(&g->t[n->in[0]].shape, y))
+        return false;
+    for (int i = 1; i < n->n_in; i++) {
+        const cynf_tensor *t = &g->t[n->in[i]];
+        if (!t->data || t->shape.rank > 2)
+            return false;
+    }
+    return true;
+}
+
 static bool can_join(const cynf_builder *b, int32_t j)
 {
     const cynf_node *n = &b->g->node[j];
     const cynf_shape *x = &b->g->t[n->in[0]].shape, *y = &b->g->t[n->out].shape;
     if (n->dead || x->rank != 4 || y->rank != 4 || x->d[0] != 1 || b->g->t[n->in[0]].data)
         return false;
-    return n->op == CYNF_N_DWCONV2D || n->op == CYNF_N_POOL || (n->op == CYNF_N_CONV2D && !n->kind) || (n->op == CYNF_N_REPEAT && n->perm[0] == 1 && n->perm[3] == 1);
+    return n->op == CYNF_N_DWCONV2D || n->op == CYNF_N_POOL || (n->op == CYNF_N_CONV2D && !n->kind) || (n->op == CYNF_N_REPEAT && n->perm[0] == 1 && n->perm[3] == 1) || by_row(b->g, n);
 }
 
 void cynf_band_input(const cynf_node *n, int32_t h, int32_t y0, int32_t y1, int32_t *lo, int32_t *hi)
@@ -37,6 +51,11 @@ void cynf_band_input(const cynf_node *n, int32_t h, int32_t y0, int32_t y1, int3
     if (n->op == CYNF_N_REPEAT) {
         *lo = y0 / n->perm[1];
         *hi = CYNF_CEIL_DIV(y1, n->perm[1]);
+        return;
+    }
+    if (n->op == CYNF_N_ELTWISE) {
+        *lo = y0;
+        *hi = y1;
         return;
     }
     const int32_t dh = n->dh > 0 ? n->dh : 1, first = y0 * n->sh - n->pt, end = (y1 - 1) * n->sh - n->pt + (n->kh - 1) * dh + 1;
@@ -162,7 +181,7 @@ void cynf_band_chains(const cynf_builder *b, int32_t rows, int16_t *bands)
             if (k < 0 || bands[k] || !can_join(b, k) || g->node[k].in[0] != t)
                 break;
             weights += weight_bytes(g, &g->node[k]);
-            if (!rows && (tensor_bytes(g, t) <= cache / 2 || weights > cache / 2))
+            if (!rows && (tensor_bytes(g, t) <= (found == 1 && by_row(g, &g->node[i]) ? cache / 8 : cache / 2) || weights > cache / 2))
                 break;
             member[found++] = k;
             const bool paired = b->uses[g->node[k].out] == 1 && b->pair[b->user[g->node[k].out]] == k; /* not between what may be fused */
@@ -176,8 +195,10 @@ void cynf_band_chains(const cynf_builder *b, int32_t rows, int16_t *bands)
         for (int k = 0; k < n - 1; k++)
             row_bytes += tensor_bytes(g, g->node[member[k]].out) / height;
         int64_t most = rows;
-        if (!rows && row_bytes)
-            most = cache / 3 / row_bytes >= 2 * TILE_ROWS ? cache / 3 / row_bytes / (2 * TILE_ROWS) * (2 * TILE_ROWS) : TILE_ROWS;
+        if (!rows && row_bytes) {
+            const int64_t fit = (by_row(g, &g->node[i]) ? 2 * b->machine->cache_bytes[0] : cache / 3) / row_bytes; /* what is read at once may be near */
+            most = fit >= 2 * TILE_ROWS ? fit / (2 * TILE_ROWS) * (2 * TILE_ROWS) : TILE_ROWS;
+        }
         if (n < 2 || most < 1 || (!rows && most * 2 > height))
             continue;
         for (int k = 0; k < n - 1; k++)

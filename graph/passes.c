@@ -68,6 +68,17 @@ static void absorb(cynf_graph *g, cynf_node *p, cynf_node *n)
 static bool has_weights(const cynf_node *n) { return n->op == CYNF_N_CONV2D || n->op == CYNF_N_DWCONV2D || n->op == CYNF_N_FC; }
 static bool linear(const cynf_node *n) { return n->e.act == CYNF_ACT_LINEAR; }
 
+/* The node moves forward to place at. */
+static void move_node(cynf_graph *g, int from, int at)
+{
+    const cynf_node n = g->node[from];
+    memmove(&g->node[at + 1], &g->node[at], (size_t)(from - at) * sizeof n);
+    g->node[at] = n;
+    for (int i = at; i <= from; i++)
+        if (!g->node[i].dead)
+            g->t[g->node[i].out].producer = i;
+}
+
 /* ---- per-channel scale and shift ------------------------------------------------------------------------------------------ */
 
 /* A constant that is the same for every position but the last axis, as c values. False when it is none. */
@@ -349,6 +360,44 @@ static bool fold_activation(cynf_graph *g, int j)
     p->e = n->e;
     p->e.residual = residual;
     absorb(g, p, n);
+    return true;
+}
+
+/* The elements of concatenation p's operands whose producers can apply an activation. */
+static size_t takes_activation(const cynf_graph *g, const cynf_node *p)
+{
+    size_t elems = 0;
+    for (int i = 0; i < p->n_in; i++) {
+        const cynf_node *q = producer(g, p->in[i]);
+        if (q && linear(q) && uses(g, p->in[i]) == 1 && (has_epilogue(q) || q->op == CYNF_N_CONCAT))
+            elems += cynf_shape_elems(&g->t[p->in[i]].shape);
+    }
+    return elems;
+}
+
+/* f(concat(a, b)) = concat(f(a), f(b)): where most of the operands come from layers that apply f as they store. */
+static bool hoist_over_concat(cynf_graph *g, int j)
+{
+    const cynf_node *n = &g->node[j], *p = producer(g, n->in[0]);
+    if (n->op != CYNF_N_ELTWISE || n->kind != CYNF_ELT_UNARY || linear(n) || !p || p->op != CYNF_N_CONCAT || p->step[p->axis] || uses(g, n->in[0]) != 1 ||
+        (g->math == CYNF_MATH_SLEEF && cynf_act_transcendental(n->e.act)) || 2 * takes_activation(g, p) < cynf_shape_elems(&g->t[n->out].shape))
+        return false;
+    const int at = (int)(p - g->node), n_in = p->n_in;
+    for (int i = 0; i < n_in; i++) {
+        const cynf_node *f = &g->node[j + i], *c = &g->node[at + i];
+        const cynf_tensor_id x = c->in[i];
+        const cynf_shape xs = shape(g, x);
+        g->cur_name = f->name;
+        g->cur_class = f->klass;
+        const cynf_tensor_id y = cynf_g_node(g, &(cynf_node){.op = CYNF_N_ELTWISE, .kind = CYNF_ELT_UNARY, .n_in = 1, .in = {x}, .e = f->e}, &xs);
+        g->cur_name = g->cur_class = NULL;
+        if (y < 0)
+            return false;
+        move_node(g, g->n_node - 1, at + i);
+        g->t[y].uses = 1;
+        g->node[at + i + 1].in[i] = y;
+    }
+    absorb(g, &g->node[at + n_in], &g->node[j + n_in]);
     return true;
 }
 
@@ -795,17 +844,6 @@ static bool siblings(const cynf_graph *g, const cynf_node *a, const cynf_node *c
         g->t[a->out].shape.rank == g->t[c->out].shape.rank;
 }
 
-/* The node moves forward to place at. */
-static void move_node(cynf_graph *g, int from, int at)
-{
-    const cynf_node n = g->node[from];
-    memmove(&g->node[at + 1], &g->node[at], (size_t)(from - at) * sizeof n);
-    g->node[at] = n;
-    for (int i = at; i <= from; i++)
-        if (!g->node[i].dead)
-            g->t[g->node[i].out].producer = i;
-}
-
 /*
  * 1x1 convolutions, or dense layers, of one tensor become one of all their channels, and their outputs parts of its. Projections stay by themselves, all in front of the
  * recurrent nodes that read them.
@@ -878,7 +916,7 @@ static void merge_siblings(cynf_graph *g, int j)
 cynf_status cynf_graph_optimise(cynf_graph *g)
 {
     static bool (*const passes[])(cynf_graph *, int) = {fold_constant, fold_same, fold_reshape, fold_transpose, hoist_over_reshape, fold_pad, fold_scale, fold_activation,
-        fold_residual};
+        hoist_over_concat, fold_residual};
     bool changed = true;
     while (changed && !g->status) {
         changed = false;

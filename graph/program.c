@@ -352,7 +352,7 @@ static void place_in_place(cynf_builder *b)
         b->shared[i] = b->members[i] > 1;
     for (int j = 0; j < g->n_node; j++) {
         const cynf_node *n = &g->node[j];
-        if (n->dead || n->op != CYNF_N_ELTWISE)
+        if (n->dead || n->op != CYNF_N_ELTWISE || b->band_end[j] >= 0) /* of a chain's tensors there may be fewer rows of one than of the other */
             continue;
         const int32_t own = b->loc[n->out].buffer;
         if (b->buffer[own].space != CYNF_IN_ARENA || b->shared[own])

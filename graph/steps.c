@@ -504,16 +504,24 @@ static void copy_into(cynf_builder *b, int j, cynf_tensor_id x, cynf_tensor_id y
     copy_step(b, j, &m, from, to);
 }
 
-static void eltwise_step(cynf_builder *b, int j)
+/* The rows of band, or all when that is NULL; operands that are as large as the output then are one, the first. */
+static void eltwise_part(cynf_builder *b, int j, const cynf_band *band)
 {
     const cynf_node *n = &b->g->node[j];
-    const cynf_shape *s[1 + CYNF_MAX_INPUTS] = {shape(b, n->out)};
+    cynf_shape ys = *shape(b, n->out), xs = *shape(b, n->in[0]);
+    const cynf_shape *s[1 + CYNF_MAX_INPUTS] = {&ys, &xs};
     const cynf_location *l[1 + CYNF_MAX_INPUTS] = {&b->loc[n->out]};
-    cynf_ref in[CYNF_MAX_INPUTS];
+    cynf_ref in[CYNF_MAX_INPUTS], out = ref(b, n->out);
     for (int i = 0; i < n->n_in; i++) {
         in[i] = ref(b, n->in[i]);
-        s[1 + i] = shape(b, n->in[i]);
         l[1 + i] = &b->loc[n->in[i]];
+        if (i)
+            s[1 + i] = shape(b, n->in[i]);
+    }
+    if (band) {
+        ys.d[1] = xs.d[1] = band->y1 - band->y0;
+        in[0].offset += (int64_t)(band->y0 - band->x_base) * l[1]->stride[1];
+        out.offset += (int64_t)(band->y0 - band->y_base) * l[0]->stride[1];
     }
     cynf_space_map m;
     cynf_space_from(&m, s[0], 1 + n->n_in, s, l, 0);
@@ -527,7 +535,7 @@ static void eltwise_step(cynf_builder *b, int j)
     copy_dims(p.u.eltwise.ys, m.stride[0], m.rank);
     for (int i = 0; i < n->n_in; i++)
         copy_dims(p.u.eltwise.xs[i], m.stride[1 + i], m.rank);
-    emit(b, j, &p, n->n_in, in, ref(b, n->out), NULL);
+    emit(b, j, &p, n->n_in, in, out, NULL);
 }
 
 static void reduce_step(cynf_builder *b, int j)
@@ -815,6 +823,10 @@ static cynf_problem problem_of(const cynf_builder *b, int j) { return b->g->node
 void cynf_build_rows(cynf_builder *b, int j, cynf_band band)
 {
     const cynf_node *n = &b->g->node[j], *dw = cynf_fused_into(b, j), *reads = dw ? dw : n;
+    if (n->op == CYNF_N_ELTWISE) {
+        eltwise_part(b, j, &band);
+        return;
+    }
     const cynf_tensor_id x = reads->in[0], y = n->out;
     cynf_ref in[CYNF_MAX_INPUTS], out = ref(b, y);
     cynf_weights raw = {0};
@@ -885,7 +897,7 @@ static void node_step(cynf_builder *b, int j)
     case CYNF_N_FC: fc_step(b, j); break;
     case CYNF_N_GEMM: gemm_step(b, j); break;
     case CYNF_N_POOL: pool_step(b, j); break;
-    case CYNF_N_ELTWISE: eltwise_step(b, j); break;
+    case CYNF_N_ELTWISE: eltwise_part(b, j, NULL); break;
     case CYNF_N_REDUCE: reduce_step(b, j); break;
     case CYNF_N_SOFTMAX: softmax_step(b, j); break;
     case CYNF_N_TRANSPOSE: transpose_step(b, j); break;

@@ -261,6 +261,7 @@ typedef struct stable {
     void **x, **y;
     int n;
     cynf_thread_pool *pool;
+    uint64_t denormals;
 } stable;
 
 static void run_program(void *ctx, int i)
@@ -278,6 +279,7 @@ static void stable_free(stable *b)
         free(b->x[i]);
     for (int i = 0; w && b->y && i < w->n_out; i++)
         free(b->y[i]);
+    cynf_denormals_restore(b->denormals);
     for (int i = 0; i <= b->n && b->memory; i++)
         free(b->memory[i]);
     for (int i = 0; i < b->n && b->walk; i++)
@@ -292,7 +294,7 @@ static bool stable_init(stable *b, const cynf_entrant *e, int n, int32_t threads
 {
     const cynf_graph *g = e[0].program->graph;
     *b = (stable){calloc((size_t)n, sizeof(cynf_walk *)), calloc((size_t)n + 1, sizeof(void *)), calloc((size_t)g->n_in + 1, sizeof(void *)),
-        calloc((size_t)g->n_out + 1, sizeof(void *)), n, NULL};
+        calloc((size_t)g->n_out + 1, sizeof(void *)), n, NULL, cynf_denormals_flush()};
     bool good = b->walk && b->memory && b->x && b->y;
     for (int i = 0; i < n && good; i++) {
         good = cynf_walk_of_program(&b->walk[i], e[i].program) == CYNF_OK;
@@ -324,7 +326,7 @@ int cynf_race_programs(cynf_timer *t, cynf_entrant *e, int n, int32_t threads, d
     cynf_contestant *c = calloc((size_t)n, sizeof *c);
     int winner = -1;
     if (stable_init(&b, e, n, threads) && c) {
-        winner = cynf_race(t, n, run_program, &b, CYNF_RACE_SAMPLES, deadline, c);
+        winner = cynf_race(t, n, run_program, NULL, &b, CYNF_RACE_SAMPLES, deadline, c);
         for (int i = 0; i < n; i++)
             e[i].result = c[i];
     }
@@ -551,13 +553,51 @@ static int race_again(search *s, const variant *v, cynf_entrant *e, const int *o
     return w >= 0 ? order[w] : winner;
 }
 
-/* Whether there are chains of v to be computed in bands of rows; banded does so. */
+/* The last node of the chain that node j belongs to, or -1. */
+static int32_t chain_end(const cynf_graph *g, const int16_t *bands, int32_t j)
+{
+    while (bands[j] < 0) {
+        int32_t k = j + 1;
+        while (k < g->n_node && (g->node[k].dead || g->node[k].in[0] != g->node[j].out))
+            k++;
+        if (k == g->n_node)
+            return -1;
+        j = k;
+    }
+    return bands[j] ? j : -1;
+}
+
+/* The chains of v whose steps take less time in bands of rows; banded computes them so. False: there are none. */
 static bool make_banded(search *s, const variant *v, variant *banded)
 {
-    if (cynf_program_bands(s->g, &s->m.machine, 0, banded->bands))
+    const cynf_graph *g = s->g;
+    if (cynf_program_bands(g, &s->m.machine, 0, banded->bands))
         return false;
-    variant_follow(banded, s->g, v);
-    return !build(s, banded) && banded->program->n_step != v->program->n_step;
+    variant_follow(banded, g, v);
+    if (build(s, banded) || banded->program->n_step == v->program->n_step)
+        return false;
+    const cynf_program *const p[2] = {v->program, banded->program};
+    double *const room = calloc((size_t)(p[0]->n_step + p[1]->n_step + 2 * g->n_node) + 1, sizeof *room);
+    double *const seconds[2] = {room, room + p[0]->n_step}, *const chain[2] = {room + p[0]->n_step + p[1]->n_step, room + p[0]->n_step + p[1]->n_step + g->n_node};
+    bool any = false;
+    if (room && profile(s, (const cynf_entrant[]){{.program = p[0]}, {.program = p[1]}}, 2, 0.97, seconds)) {
+        for (int i = 0; i < 2; i++)
+            for (int k = 0; k < p[i]->n_step; k++) {
+                const int32_t node = p[i]->step[k].node, end = node >= 0 ? chain_end(g, banded->bands, node) : -1;
+                if (end >= 0)
+                    chain[i][end] += seconds[i][k];
+            }
+        for (int32_t j = 0; j < g->n_node; j++)
+            if (banded->bands[j]) {
+                const int32_t end = chain_end(g, banded->bands, j);
+                if (end >= 0 && chain[1][end] < 0.97 * chain[0][end])
+                    any = true;
+                else
+                    banded->bands[j] = 0;
+            }
+    }
+    free(room);
+    return any && !build(s, banded);
 }
 
 /* v on the caller's thread alone, which is faster where layers are too small to be shared. */
@@ -629,7 +669,8 @@ static cynf_status finals(search *s, cJSON *models, const int16_t *layouts, int 
                 status = CYNF_ENOMEM;
             } else if (!status && make_banded(s, &v[winner], &v[n - 1])) {
                 show(s, 0.95, "chains of layers in bands of rows");
-                winner = race_again(s, v, e, (const int[]){winner, n - 1, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
+                /* Of the two the banded one need not be faster by more than the noise: its chains are, by themselves. */
+                winner = race_again(s, v, e, (const int[]){n - 1, winner, DEFAULT}, winner == DEFAULT ? 2 : 3, winner);
             }
             if (!status && s->o->threads > 1 && e[winner].result.median < SMALL_SECONDS) {
                 show(s, 0.97, "one thread");

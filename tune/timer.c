@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 #include "tune/timer.h"
 
@@ -17,6 +20,34 @@ double cynf_now(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+#ifdef __SSE__
+#define FLUSH 0x8040u /* FTZ and DAZ of MXCSR */
+static uint64_t fp_control(void) { return _mm_getcsr(); }
+static void set_fp_control(uint64_t v) { _mm_setcsr((unsigned)v); }
+#elif defined __aarch64__
+#define FLUSH (UINT64_C(1) << 24) /* FZ of FPCR */
+static uint64_t fp_control(void)
+{
+    uint64_t v;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(v));
+    return v;
+}
+static void set_fp_control(uint64_t v) { __asm__ volatile("msr fpcr, %0" : : "r"(v)); }
+#else
+#define FLUSH 0
+static uint64_t fp_control(void) { return 0; }
+static void set_fp_control(uint64_t v) { (void)v; }
+#endif
+
+uint64_t cynf_denormals_flush(void)
+{
+    const uint64_t former = fp_control();
+    set_fp_control(former | FLUSH);
+    return former;
+}
+
+void cynf_denormals_restore(uint64_t former) { set_fp_control(former); }
 
 static double probe_seconds(cynf_timer *t)
 {
@@ -98,7 +129,7 @@ static void thin(int n, cynf_contestant *c, bool *in, double limit)
         in[i] = in[i] && c[i].low <= limit * best;
 }
 
-int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, double deadline, cynf_contestant *c)
+int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, cynf_race_fn *before, void *ctx, int rounds, double deadline, cynf_contestant *c)
 {
     bool *in = malloc((size_t)n * sizeof *in);
     if (!in)
@@ -122,8 +153,11 @@ int cynf_race(cynf_timer *t, int n, cynf_race_fn *fn, void *ctx, int rounds, dou
         const bool slow = probe_seconds(t) > 1.02 * t->best;
         for (int k = 0; k < n; k++) {
             const int i = (k + round) % n; /* nobody is always first */
-            if (in[i])
-                c[i].sample[round] = sample(fn, ctx, i, c[i].calls);
+            if (!in[i])
+                continue;
+            if (before)
+                before(ctx, i);
+            c[i].sample[round] = sample(fn, ctx, i, c[i].calls);
         }
         if (cynf_now() > deadline && round + spoiled > 0)
             break;

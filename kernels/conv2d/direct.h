@@ -85,13 +85,54 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
                 cynf_activate_rows(&g->e, y + (ptrdiff_t)i * g->y.rs + o->y_ch[v], columns, g->y.ps, n - v * VL < VL ? n - v * VL : VL);
 }
 
+/** k products of the pixels in mask; asks for what lies at ahead, pace elements further with each. */
+static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int mr, const int nv, uint32_t mask, int k, const float *x, const ptrdiff_t *off, const float *w,
+    const float *ahead, ptrdiff_t pace, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    if (VL > 4 && s.ahead)
+        cynf_tile_fma_ahead(mr, nv, mask, 1, (cynf_ahead){ahead, pace}, k, x, off, w, nv * VL, acc);
+    else
+        cynf_tile_fma(mr, nv, mask, k, x, off, w, nv * VL, acc);
+}
+
+/**
+ * The same where mask is not literal: the masks of most taps at a border, all of a tile's rows without the first or the last column, have code of their own, and pixels are
+ * asked for theirs in the rest alone.
+ */
+static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, const int mr, const int nv, uint32_t mask, int k, const float *x, const ptrdiff_t *off,
+    const float *w, const float *ahead, ptrdiff_t pace, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+{
+    const int half = mr % 2 ? mr : mr / 2;
+    const uint32_t all = CYNF_ROWS(mr), first = all & ~UINT32_C(1), last = all >> 1, firsts = first & ~(UINT32_C(1) << half), lasts = last & ~(UINT32_C(1) << (half - 1));
+    if (!CYNF_LITERAL && VL > 1 && mr >= 4) {
+        if (mask == first) {
+            cynf_conv2d_direct_taps(s, mr, nv, first, k, x, off, w, ahead, pace, acc);
+            return;
+        }
+        if (mask == last) {
+            cynf_conv2d_direct_taps(s, mr, nv, last, k, x, off, w, ahead, pace, acc);
+            return;
+        }
+        if (half < mr && mask == firsts) {
+            cynf_conv2d_direct_taps(s, mr, nv, firsts, k, x, off, w, ahead, pace, acc);
+            return;
+        }
+        if (half < mr && mask == lasts) {
+            cynf_conv2d_direct_taps(s, mr, nv, lasts, k, x, off, w, ahead, pace, acc);
+            return;
+        }
+    }
+    cynf_conv2d_direct_taps(s, mr, nv, mask, k, x, off, w, ahead, pace, acc);
+}
+
 /**
  * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and
  * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's share of the next panel, which it
- * asks for where s.ahead is set; behind the last panel lie the next layer's weights or nothing, which does no harm.
+ * asks for where s.ahead is set; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are literals, and so is the
+ * mask of each tap.
  */
-static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, int oh0, int ow0, int rows,
-    int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)
+static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, const bool known, int oh0, int ow0,
+    int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)
 {
     const ptrdiff_t pace = nv * VL / (s.chunk * s.per_block);
     const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
@@ -114,6 +155,13 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
         for (int c0 = 0; c0 < icg; c0 += block) {
             const int width = icg - c0 < block ? icg - c0 : block;
             const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
+            if (known && in_rows == row_bits && !(flat && width < VL)) {
+#pragma GCC unroll 16
+                for (int kw = 0; kw < g->kw; kw++, b += (ptrdiff_t)width * nv * VL)
+                    cynf_conv2d_direct_taps(s, mr, nv, cynf_conv2d_columns(g, ow0, columns, kw) * row_bits, width,
+                        a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead + (b - packed) / (nv * VL) * pace, pace, acc);
+                continue;
+            }
             for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
                 uint32_t mask = CYNF_ROWS(s.tw * s.th);
                 kw1 = flat ? g->kw : kw + 1;
@@ -124,11 +172,8 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
                     mask = in_columns * in_rows;
                 }
                 const int k = (kw1 - kw) * width;
-                const float *const at = a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps;
-                if (VL > 4 && s.ahead)
-                    cynf_tile_fma_ahead(mr, nv, mask, 1, (cynf_ahead){ahead + (b - packed) / (nv * VL) * pace, pace}, k, at, off, b, nv * VL, acc);
-                else
-                    cynf_tile_fma(mr, nv, mask, k, at, off, b, nv * VL, acc);
+                cynf_conv2d_direct_border_taps(s, mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b,
+                    ahead + (b - packed) / (nv * VL) * pace, pace, acc);
                 b += (ptrdiff_t)k * nv * VL;
             }
         }
@@ -162,13 +207,21 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
         const float *const ahead = packed + panel_size + tile % chunk * (panel_size / chunk);
-        /* With a literal geometry the whole tile is straight-line code of its own, and so is what is left of a row without padding; at run time one text serves all. */
+        /*
+         * With a literal geometry the whole tile is straight-line code of its own, and so are what is left of a row without padding, and the first and the last tile of a
+         * row with it; at run time one text serves all.
+         */
+        const int last = (s.tiles_w - 1) * s.tw;
         if (CYNF_LITERAL && (whole || !rest))
-            cynf_conv2d_direct_tile(g, s, mr, nv, true, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, true, false, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && rest > 0)
-            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, false, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
+        else if (CYNF_LITERAL && !ow0)
+            cynf_conv2d_direct_tile(g, s, mr, nv, false, true, oh0, 0, rows, last ? s.tw : g->ow, n, off, &o, x, packed, ahead, r, y);
+        else if (CYNF_LITERAL && ow0 == last)
+            cynf_conv2d_direct_tile(g, s, mr, nv, false, true, oh0, last, rows, g->ow - last, n, off, &o, x, packed, ahead, r, y);
         else
-            cynf_conv2d_direct_tile(g, s, mr, nv, whole, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, whole, false, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
         if ((ow0 += s.tw) >= g->ow) {
             ow0 = 0;
             oh0 += s.th;
