@@ -9,7 +9,7 @@
 
 #include "graph/program_internal.h"
 
-#define MAX_CHAIN 4
+#define MAX_CHAIN 8
 #define TILE_ROWS 6 /* so that bands, and those before pooling, are whole tiles of Winograd's forms */
 
 typedef struct chain {
