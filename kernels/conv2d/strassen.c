@@ -51,17 +51,21 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
     }
 }
 
-/* The products; the sums, written once and x read; the quarters of the outputs, eight tiles in and out again beside what a store costs. */
+/*
+ * The products, and what they wait for: weights of seven products that do not stay in L1 from one tile to the next, as far as reading ahead does not hide them, and once from
+ * where they lie; the sums, written once and x read; the quarters of the outputs, eight tiles in and out again beside what a store costs.
+ */
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_conv2d *g = geometry;
     const cynf_strassen s = cynf_strassen_cut(g, t);
     const double full = s.pairs / t.mr, rows = (double)g->n, x = 4.0 * g->n * s.pixels * g->ic;
     const double products = CYNF_STRASSEN_PRODUCTS * rows * cynf_tile_cost(full, s.pairs % t.mr, s.k, s.n, t, isa, m);
-    const double weights = (double)cynf_conv2d_strassen_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
+    const double weights = (double)cynf_conv2d_strassen_packed_bytes(g, t), panel = weights / s.panels, tiles = rows * s.tiles;
+    const double stream = panel > (double)m->cache_bytes[0] ? 0.6 * tiles * weights / m->gbps[1] + weights / cynf_level_gbps(m, weights) : 0;
     const double sums = (s.shared ? 1.75 * x : 0) / cynf_level_gbps(m, 1.75 * x) + 1.75 * x / m->gbps[0] + x / m->gbps[1];
     const double quarters = rows * s.tiles * s.panels * 8 * 4 * t.mr * t.nv * t.v / (0.5 * m->gbps[0]);
-    return (products > stream ? products : stream) + (sums + quarters) * 1e-9 + 150e-9;
+    return products + (stream + sums + quarters) * 1e-9 + 150e-9;
 }
 
 /*

@@ -20,7 +20,7 @@ static size_t unit_span(const void *g, cynf_tile t, int stage)
 
 /*
  * A step loads (rows - 1)*s + k inputs for rows*k*k/s multiply-adds; what one row saves of that, each further one saves again. With 16 registers the taps of
- * a column do not stay in them. What is left of the channels is direct's.
+ * a column do not stay in them. What is left of the channels is direct's, where vectors are short.
  */
 double cynf_dw_rows_cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
@@ -28,7 +28,7 @@ double cynf_dw_rows_cost(const void *geometry, cynf_tile t, cynf_isa isa, const 
     const bool many = t.v >= 16 || isa == CYNF_ISA_NEON;
     const int waiting = CYNF_CEIL_DIV(g->kh, g->sh), fit = (many ? 31 : 15) / waiting - 1, most = fit < 1 ? 1 : fit < t.mr ? fit : t.mr, rows = g->oh < most ? g->oh : most;
     const double share = (many ? 0.9 : 0.6) * rows / (rows + 0.6), steps = (double)CYNF_CEIL_DIV(g->oh, rows) * (g->ow + waiting - 1);
-    const double full = (double)(g->c / t.v) / cynf_dw_blocks(g, t.v);
+    const double full = t.v > 4 ? 1 : (double)(g->c / t.v) / cynf_dw_blocks(g, t.v);
     return full * cynf_dw_cost(g, t, isa, m, share, steps, 10) + (1 - full) * cynf_dw_direct_cost(g, t, isa, m);
 }
 

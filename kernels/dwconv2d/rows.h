@@ -26,7 +26,7 @@ typedef struct cynf_dw_strip {
  * Tap row ky of input column x for all the outputs that wait. q: the column's phase; in_image: bit i*s stands for row i*s + ky; exist: bit j, at an
  * edge, for output o - j.
  */
-static CYNF_INLINE void cynf_dw_rows_taps(const cynf_dwconv2d *g, const int k, const int s, const int rows, const bool edge, const int q,
+static CYNF_INLINE void cynf_dw_rows_taps(const cynf_dwconv2d *g, const int k, const int s, const int rows, const int n, const bool edge, const int q,
     uint32_t in_image, const float *x, const float *w, uint32_t exist, vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
 {
     const int waiting = CYNF_CEIL_DIV(k, s);
@@ -38,7 +38,7 @@ static CYNF_INLINE void cynf_dw_rows_taps(const cynf_dwconv2d *g, const int k, c
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
         if (in_image >> (i * s) & 1) {
-            const vf d = vf_load(x + (ptrdiff_t)(i * s) * g->x.rs);
+            const vf d = cynf_dw_load(x + (ptrdiff_t)(i * s) * g->x.rs, false, n);
 #pragma GCC unroll 7
             for (int j = 0; j < waiting; j++)
                 if (q + j * s < k && (!edge || (exist >> j & 1)))
@@ -50,14 +50,14 @@ static CYNF_INLINE void cynf_dw_rows_taps(const cynf_dwconv2d *g, const int k, c
  * Column x of phase q for a kernel of 3: the taps are registers, where there are enough, and every input is loaded once. Outputs beyond an edge are
  * computed, and never stored: two thirds of a column are cheaper than asking.
  */
-static CYNF_INLINE void cynf_dw_rows_column3(const cynf_dwconv2d *g, const int s, const int rows, const int q, uint32_t in_image, const float *x,
+static CYNF_INLINE void cynf_dw_rows_column3(const cynf_dwconv2d *g, const int s, const int rows, const int n, const int q, uint32_t in_image, const float *x,
     const vf tap[9], vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
 {
 #pragma GCC unroll 9
     for (int iy = 0; iy < (rows - 1) * s + 3; iy++) {
         if (!(in_image >> iy & 1))
             continue;
-        const vf d = vf_load(x + (ptrdiff_t)iy * g->x.rs);
+        const vf d = cynf_dw_load(x + (ptrdiff_t)iy * g->x.rs, false, n);
 #pragma GCC unroll 4
         for (int i = 0; i < rows; i++)
             if (iy >= i * s && iy < i * s + 3)
@@ -68,7 +68,7 @@ static CYNF_INLINE void cynf_dw_rows_column3(const cynf_dwconv2d *g, const int s
 }
 
 /** One step. edge: it meets columns of padding or outputs that do not exist. */
-static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_lanes *l, const int k, const int s, const int rows,
+static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_lanes *l, const int k, const int s, const int rows, const int n,
     const bool edge, const cynf_dw_strip *strip, const vf tap[9], int o, vf acc[CYNF_DW_ROWS_MAX_K][CYNF_DW_ROWS_MAX])
 {
     const int waiting = CYNF_CEIL_DIV(k, s);
@@ -90,21 +90,21 @@ static CYNF_INLINE void cynf_dw_rows_step(const cynf_dwconv2d *g, const cynf_dw_
             continue;
         const float *x = strip->x + (ptrdiff_t)ix * g->x.ps;
         if (k == 3) {
-            cynf_dw_rows_column3(g, s, rows, q, strip->in_image, x, tap, acc);
+            cynf_dw_rows_column3(g, s, rows, n, q, strip->in_image, x, tap, acc);
             continue;
         }
         /* Not unrolled: the code of all kernels and strips would be ten times as long, and no faster. */
 #pragma GCC unroll 1
         for (int ky = 0; ky < k; ky++, x += g->x.rs)
-            cynf_dw_rows_taps(g, k, s, rows, edge, q, strip->in_image >> ky, x, strip->w + ky * k * VL, exist, acc);
+            cynf_dw_rows_taps(g, k, s, rows, n, edge, q, strip->in_image >> ky, x, strip->w + ky * k * VL, exist, acc);
     }
     if (!edge || o >= waiting - 1) {
         const ptrdiff_t ox = o - waiting + 1;
-        cynf_dw_finish(g, l, rows, VL, acc[waiting - 1], strip->y + ox * l->y.ps, l->y.rs, strip->r + ox * g->r.ps, g->r.rs);
+        cynf_dw_finish(g, l, rows, n, acc[waiting - 1], strip->y + ox * l->y.ps, l->y.rs, strip->r + ox * g->r.ps, g->r.rs);
     }
 }
 
-static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw_lanes *l, const int k, const int s, const int rows,
+static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw_lanes *l, const int k, const int s, const int rows, const int n,
     const cynf_dw_strip *strip)
 {
     const int waiting = CYNF_CEIL_DIV(k, s), end = g->ow + waiting - 1;
@@ -125,9 +125,9 @@ static CYNF_INLINE void cynf_dw_rows_strip(const cynf_dwconv2d *g, const cynf_dw
     for (int o = 0; o < end; o++) {
         if (o == inner0)
             for (; o < inner1; o++)
-                cynf_dw_rows_step(g, l, k, s, rows, false, strip, tap, o, acc);
+                cynf_dw_rows_step(g, l, k, s, rows, n, false, strip, tap, o, acc);
         if (o < end)
-            cynf_dw_rows_step(g, l, k, s, rows, true, strip, tap, o, acc);
+            cynf_dw_rows_step(g, l, k, s, rows, n, true, strip, tap, o, acc);
     }
 }
 
@@ -139,7 +139,7 @@ static CYNF_INLINE uint32_t cynf_dw_rows_heights(int rows, int most)
 }
 
 /** Rows u->y0 .. u->y1 in strips as equal as can be. band: that of cynf_dw_unit_at; 0: units are any rows. */
-static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const int k, const int s,
+static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const int k, const int s, const int n,
     const cynf_dw_unit *u, const float *x, const float *w, float *y, const float *r)
 {
     /* Accumulators and one row of taps stay in registers. */
@@ -152,41 +152,40 @@ static CYNF_INLINE void cynf_dw_rows_lanes(const cynf_dwconv2d *g, const cynf_dw
         strip.x = x + (ptrdiff_t)iy * g->x.rs;
         strip.y = y + (ptrdiff_t)(oy - u->y0) * l->y.rs;
         strip.r = r + (ptrdiff_t)(oy - u->y0) * g->r.rs;
-        strip.in_image = 0;
-        for (int i = 0; i < (rows - 1) * s + k; i++)
-            strip.in_image |= (uint32_t)(iy + i >= 0 && iy + i < g->h) << i;
+        const int needed = (rows - 1) * s + k, above = iy < 0 ? -iy : 0, end = g->h - iy < needed ? g->h - iy : needed;
+        strip.in_image = end > above ? CYNF_ROWS(end) & ~CYNF_ROWS(above) : 0;
         if (most >= 4 && rows == 4 && (heights >> 4 & 1))
-            cynf_dw_rows_strip(g, l, k, s, 4, &strip);
+            cynf_dw_rows_strip(g, l, k, s, 4, n, &strip);
         else if (most >= 3 && rows == 3 && (heights >> 3 & 1))
-            cynf_dw_rows_strip(g, l, k, s, 3, &strip);
+            cynf_dw_rows_strip(g, l, k, s, 3, n, &strip);
         else if (most >= 2 && rows == 2 && (heights >> 2 & 1))
-            cynf_dw_rows_strip(g, l, k, s, 2, &strip);
+            cynf_dw_rows_strip(g, l, k, s, 2, n, &strip);
         else if (heights >> 1 & 1)
-            cynf_dw_rows_strip(g, l, k, s, 1, &strip);
+            cynf_dw_rows_strip(g, l, k, s, 1, n, &strip);
         oy += rows;
     }
 }
 
-static CYNF_INLINE void cynf_dw_rows_kernel(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const cynf_dw_unit *u,
-    const float *x, const float *w, float *y, const float *r)
+static CYNF_INLINE void cynf_dw_rows_kernel(const cynf_dwconv2d *g, const cynf_dw_lanes *l, cynf_tile t, const int band, const int n,
+    const cynf_dw_unit *u, const float *x, const float *w, float *y, const float *r)
 {
     if (CYNF_LITERAL)
-        cynf_dw_rows_lanes(g, l, t, band, g->kh, g->sh, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, g->kh, g->sh, n, u, x, w, y, r);
     else if (g->kh == 3 && g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, band, 3, 1, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 3, 1, n, u, x, w, y, r);
     else if (g->kh == 3)
-        cynf_dw_rows_lanes(g, l, t, band, 3, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 3, 2, n, u, x, w, y, r);
     else if (g->kh == 5 && g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, band, 5, 1, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 5, 1, n, u, x, w, y, r);
     else if (g->kh == 5)
-        cynf_dw_rows_lanes(g, l, t, band, 5, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 5, 2, n, u, x, w, y, r);
     else if (g->sh == 1)
-        cynf_dw_rows_lanes(g, l, t, band, 7, 1, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 7, 1, n, u, x, w, y, r);
     else
-        cynf_dw_rows_lanes(g, l, t, band, 7, 2, u, x, w, y, r);
+        cynf_dw_rows_lanes(g, l, t, band, 7, 2, n, u, x, w, y, r);
 }
 
-/** As cynf_dw_direct_area, which takes the last vector's channels if it is not full; for the geometries that cynf_dw_rows_fit and all columns; band as above. */
+/** As cynf_dw_direct_area, which takes the last vector's channels if it is not full and vectors are short; for the geometries that cynf_dw_rows_fit and all columns; band as above. */
 static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, const cynf_view *view, cynf_tile t, const int band, const cynf_dw_unit *u, const float *x,
     const float *w, float *y, const float *r)
 {
@@ -196,10 +195,12 @@ static CYNF_INLINE void cynf_dw_rows_area(const cynf_dwconv2d *g, const cynf_vie
     if (g->e.residual)
         r += (ptrdiff_t)u->y0 * g->r.rs;
     const int rest = g->c % VL;
-    if (rest && l.block.n < VL)
+    if (rest && l.block.n < VL && VL > 4)
+        cynf_dw_rows_kernel(g, &l, t, band, CYNF_LITERAL ? rest : l.block.n, u, x, w, y, r);
+    else if (rest && l.block.n < VL)
         cynf_dw_direct_lanes(g, &l, t, false, CYNF_LITERAL ? rest : l.block.n, u, x, w, y, r);
     else
-        cynf_dw_rows_kernel(g, &l, t, band, u, x, w, y, r);
+        cynf_dw_rows_kernel(g, &l, t, band, VL, u, x, w, y, r);
     if (!cynf_act_in_tile(&g->e))
         cynf_dw_activate(g, &l, u->y1 - u->y0, g->ow, y);
 }

@@ -326,6 +326,35 @@ START_TEST(siblings_are_merged)
 }
 END_TEST
 
+/* The activation of a concatenation is applied by the layers that compute its parts; of a part that has other readers, beside them. */
+START_TEST(activations_go_before_concatenations)
+{
+    static float y[2][12 * 12 * 24];
+    for (int before = 0; before < 2; before++) {
+        cynf_graph *g = cynf_graph_new();
+        const cynf_window one = {.kh = 1, .kw = 1};
+        const cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 12, 12, 8}}, CYNF_F32, "x");
+        cynf_tensor_id part[3] = {x};
+        for (uint32_t i = 1; i < 3; i++)
+            part[i] = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 8, 16}}, i), CYNF_NO_TENSOR, &one);
+        for (int i = 0; i < 3 && before; i++)
+            part[i] = cynf_g_unary(g, part[i], CYNF_ACT_RELU, 0, 0, 0);
+        cynf_tensor_id z = cynf_g_concat(g, part, 3, 3);
+        if (!before)
+            z = cynf_g_unary(g, z, CYNF_ACT_RELU, 0, 0, 0);
+        cynf_g_output(g, cynf_g_conv2d(g, z, random_const(g, &(cynf_shape){4, {1, 1, 40, 24}}, 5), CYNF_NO_TENSOR, &one), CYNF_F32, "y");
+        ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+        int elementwise = 0;
+        for (int i = 0; i < g->n_node; i++)
+            elementwise += g->node[i].op == CYNF_N_ELTWISE;
+        ck_assert_int_eq(elementwise, 1); /* of x */
+        compute(g, &(cynf_build_options){.threads = 1}, y[before]);
+        cynf_graph_free(&g);
+    }
+    ck_assert_mem_eq(y[0], y[1], sizeof y[0]);
+}
+END_TEST
+
 /* Squeeze and excitation: 1x1 convolutions of a mean are dense layers; of an image they are not, though it have one pixel. */
 START_TEST(convolutions_of_a_pixel_are_dense)
 {
@@ -848,6 +877,7 @@ int main(void)
     tcase_add_test(cases, binding_gives_the_tuned_program);
     tcase_add_test(cases, bands_of_rows);
     tcase_add_test(cases, siblings_are_merged);
+    tcase_add_test(cases, activations_go_before_concatenations);
     tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
     tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
     tcase_add_test(cases, projections_are_fused);
