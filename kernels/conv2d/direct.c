@@ -102,8 +102,9 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
     const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g->oc / g->groups, t, isa, m) * set_conflicts(g, t, isa, m) + 3e-9 * calls;
     const double weights = (double)cynf_conv2d_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
+    const double far = weights > (double)m->cache_bytes[1] ? 200e-9 * g->groups * cynf_conv2d_panels(g, t) : 0; /* each panel is found anew by the caches' read-ahead */
     const double scaling = g->scaled ? 2 * weights / m->gbps[1] * 1e-9 + 50e-9 : 0;
-    return scaling + (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
+    return scaling + far + (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
 }
 
 /* In a blocked view the taps of a row of the kernel are summed block by block. */
