@@ -77,7 +77,7 @@ static void add_space(cynf_text *t, const cynf_nd *nd)
 
 static bool same(const cynf_step *a, const cynf_step *b)
 {
-    return a->kernel == b->kernel && a->custom == b->custom && !memcmp(&a->problem.u, &b->problem.u, cynf_geometry_bytes(a->problem.op));
+    return a->kernel == b->kernel && a->custom == b->custom && !a->next_bytes == !b->next_bytes && !memcmp(&a->problem.u, &b->problem.u, cynf_geometry_bytes(a->problem.op));
 }
 
 /* The first step with the same kernel and geometry: equal layers share a function. */
@@ -113,7 +113,7 @@ static void add_function(cynf_gen *g, cynf_text *t, int32_t i)
         add_space(t, &space[j]);
     }
     cynf_text_add(t, "%s    (void)geometry;\n    %s_%s%s, (cynf_tile){%d, %d, %d}, stage, a, thread, begin, end);\n}\n", spaces ? "};\n" : "", op, k->algo->name,
-        spaces ? "_in(&g, nd" : "(&g", k->tile.v, k->tile.mr, k->tile.nv);
+        spaces ? "_in(&g, nd" : s->next_bytes ? "_asking(&g" : "(&g", k->tile.v, k->tile.mr, k->tile.nv);
 }
 
 /* Bit a: the problem has activation a. */
@@ -215,8 +215,10 @@ static void add_call(cynf_gen *g, int32_t i)
     cynf_text_add(t, "}, .span = {");
     for (int32_t j = 0; j < listed; j++)
         cynf_text_add(t, "%s%zu", j ? ", " : "", c->span[j]);
-    cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, .serial = %s%s}, /* ", (long long)c->packed_offset,
-        (long long)c->workspace_offset, c->serial ? "true" : "false", c->with_next ? ", .with_next = true" : "");
+    cynf_text_add(t, "}, .packed_offset = %lld, .workspace_offset = %lld, ", (long long)c->packed_offset, (long long)c->workspace_offset);
+    if (c->next_bytes)
+        cynf_text_add(t, ".next_offset = %lld, .next_bytes = %lld, ", (long long)c->next_offset, (long long)c->next_bytes);
+    cynf_text_add(t, ".serial = %s%s}, /* ", c->serial ? "true" : "false", c->with_next ? ", .with_next = true" : "");
     cynf_text_comment(t, step_name(&g->p->step[i]));
     cynf_text_add(t, " */\n");
 }

@@ -427,6 +427,8 @@ static cynf_status build(cynf_program **out, const cynf_graph *g, const cynf_bui
         cynf_build_steps(&b);
         if (!b.status)
             cynf_build_memory(&b);
+        if (!b.status)
+            cynf_build_asks(&b);
     }
     if (p) {
         p->bands = b.bands;

@@ -32,6 +32,7 @@ typedef struct cynf_step {
     int64_t packed_bytes;
     int64_t workspace_offset; /**< bytes into the arena; -1: none */
     int64_t workspace_bytes;
+    int64_t next_offset, next_bytes; /**< of consts: weights of later steps that it may ask the cache for; 0 bytes: none */
     bool part;                /**< it computes a band of rows of its node's output, or prepares one */
     bool with_next;           /**< threads may compute it and the next step, each of one stage, at the same time */
     cynf_weights raw;         /**< raw weights, owned by the graph: for the tuner and for re-packing */

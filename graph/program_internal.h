@@ -74,5 +74,7 @@ void cynf_build_lifetimes(cynf_builder *b);
 void cynf_build_steps(cynf_builder *b);
 /** Gives buffers and workspaces their offsets and resolves references. */
 void cynf_build_memory(cynf_builder *b);
+/** What steps ask for of the weights of later ones; needs the steps. */
+void cynf_build_asks(cynf_builder *b);
 
 #endif

@@ -177,7 +177,8 @@ static float *resolve(const cynf_walk *w, char *arena, const void *const *x, voi
 static cynf_args operands(const cynf_walk *w, char *arena, const void *const *x, void *const *y, const cynf_call *c)
 {
     cynf_args a = {.packed = c->packed_offset < 0 ? NULL : constant(w, c->packed_offset), .y = resolve(w, arena, x, y, &c->out),
-        .workspace = c->workspace_offset < 0 ? NULL : arena + c->workspace_offset};
+        .workspace = c->workspace_offset < 0 ? NULL : arena + c->workspace_offset, .next = c->next_bytes ? constant(w, c->next_offset) : NULL,
+        .next_bytes = (size_t)c->next_bytes};
     for (int j = 0; j < c->n_in; j++)
         a.x[j] = resolve(w, arena, x, y, &c->in[j]);
     return a;

@@ -23,6 +23,7 @@ typedef struct cynf_call {
     size_t units[CYNF_LISTED_STAGES], span[CYNF_LISTED_STAGES]; /**< of the first stages, all others are as the last of them; span: cynf_kernel_unit_span() */
     int64_t packed_offset;          /**< bytes into the constants; -1: none */
     int64_t workspace_offset;       /**< bytes into the arena; -1: none */
+    int64_t next_offset, next_bytes; /**< of the constants: what later calls read, which this one may ask for; 0 bytes: nothing */
     bool serial;                    /**< too little work to be worth waking a thread */
     bool with_next;                 /**< this call and the next, of one stage each, may run at the same time */
 } cynf_call;

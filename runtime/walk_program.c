@@ -41,7 +41,7 @@ cynf_status cynf_walk_of_program(cynf_walk **out, const cynf_program *p)
         const cynf_step *s = &p->step[i];
         cynf_call *c = &block->call[i];
         *c = (cynf_call){.run = s->kernel->run, .geometry = s->custom ? (const void *)s->custom : &s->problem.u, .out = s->out, .n_in = s->n_in,
-            .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset, .with_next = s->with_next};
+            .packed_offset = s->packed_offset, .workspace_offset = s->workspace_offset, .next_offset = s->next_offset, .next_bytes = s->next_bytes, .with_next = s->with_next};
         cynf_call_units(c, s->kernel, &s->problem.u);
         c->serial |= p->serial;
         for (int32_t j = 0; j < s->n_in; j++)

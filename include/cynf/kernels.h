@@ -405,6 +405,8 @@ typedef struct cynf_args {
     const void *packed;
     float *y;
     void *workspace;
+    const void *next;  /**< NULL, or what is read after this run: kernels that can do so ask their core's cache for it; never read */
+    size_t next_bytes;
 } cynf_args;
 
 const char *cynf_kernel_name(const cynf_kernel *k);

@@ -85,12 +85,16 @@ static CYNF_INLINE void cynf_conv2d_finish(const cynf_conv2d *g, cynf_conv2d_til
                 cynf_activate_rows(&g->e, y + (ptrdiff_t)i * g->y.rs + o->y_ch[v], columns, g->y.ps, n - v * VL < VL ? n - v * VL : VL);
 }
 
-/** k products of the pixels in mask; asks for what lies at ahead, pace elements further with each. */
-static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int mr, const int nv, uint32_t mask, int k, const float *x, const ptrdiff_t *off, const float *w,
-    const float *ahead, ptrdiff_t pace, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+/** k products of the pixels in mask, `done` of the tile before them. */
+static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, uint32_t mask, int k, const float *x, const ptrdiff_t *off,
+    const float *w, cynf_ahead ahead, ptrdiff_t done, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
-    if (VL > 4 && s.ahead)
-        cynf_tile_fma_ahead(mr, nv, mask, 1, (cynf_ahead){ahead, pace}, k, x, off, w, nv * VL, acc);
+    ahead.at += done * ahead.pace;
+    ahead.next = asks ? ahead.next + done * ahead.next_pace : NULL;
+    if (VL > 4 && asks)
+        cynf_tile_fma_asking(mr, nv, mask, s.ahead, ahead, k, x, off, w, nv * VL, acc);
+    else if (VL > 4 && s.ahead)
+        cynf_tile_fma_ahead(mr, nv, mask, 1, ahead, k, x, off, w, nv * VL, acc);
     else
         cynf_tile_fma(mr, nv, mask, k, x, off, w, nv * VL, acc);
 }
@@ -99,42 +103,41 @@ static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int 
  * The same where mask is not literal: the masks of most taps at a border, all of a tile's rows without the first or the last column, have code of their own, and pixels are
  * asked for theirs in the rest alone.
  */
-static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, const int mr, const int nv, uint32_t mask, int k, const float *x, const ptrdiff_t *off,
-    const float *w, const float *ahead, ptrdiff_t pace, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, uint32_t mask, int k, const float *x,
+    const ptrdiff_t *off, const float *w, cynf_ahead ahead, ptrdiff_t done, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
     const int half = mr % 2 ? mr : mr / 2;
     const uint32_t all = CYNF_ROWS(mr), first = all & ~UINT32_C(1), last = all >> 1, firsts = first & ~(UINT32_C(1) << half), lasts = last & ~(UINT32_C(1) << (half - 1));
     if (!CYNF_LITERAL && VL > 1 && mr >= 4) {
         if (mask == first) {
-            cynf_conv2d_direct_taps(s, mr, nv, first, k, x, off, w, ahead, pace, acc);
+            cynf_conv2d_direct_taps(s, mr, nv, asks, first, k, x, off, w, ahead, done, acc);
             return;
         }
         if (mask == last) {
-            cynf_conv2d_direct_taps(s, mr, nv, last, k, x, off, w, ahead, pace, acc);
+            cynf_conv2d_direct_taps(s, mr, nv, asks, last, k, x, off, w, ahead, done, acc);
             return;
         }
         if (half < mr && mask == firsts) {
-            cynf_conv2d_direct_taps(s, mr, nv, firsts, k, x, off, w, ahead, pace, acc);
+            cynf_conv2d_direct_taps(s, mr, nv, asks, firsts, k, x, off, w, ahead, done, acc);
             return;
         }
         if (half < mr && mask == lasts) {
-            cynf_conv2d_direct_taps(s, mr, nv, lasts, k, x, off, w, ahead, pace, acc);
+            cynf_conv2d_direct_taps(s, mr, nv, asks, lasts, k, x, off, w, ahead, done, acc);
             return;
         }
     }
-    cynf_conv2d_direct_taps(s, mr, nv, mask, k, x, off, w, ahead, pace, acc);
+    cynf_conv2d_direct_taps(s, mr, nv, asks, mask, k, x, off, w, ahead, done, acc);
 }
 
 /**
  * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and
- * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's share of the next panel, which it
- * asks for where s.ahead is set; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are literals, and so is the
+ * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's shares of the next panel, which
+ * it asks for where s.ahead is set, and of what is read after this layer, where asks is; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are literals, and so is the
  * mask of each tap.
  */
-static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, bool whole, const bool known, int oh0, int ow0,
-    int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, const float *ahead, const float *r, float *y)
+static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, bool whole, const bool known, int oh0,
+    int ow0, int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, cynf_ahead ahead, const float *r, float *y)
 {
-    const ptrdiff_t pace = nv * VL / (s.chunk * s.per_block);
     const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
     const uint32_t row_bits = cynf_conv2d_row_bits(s);
     int kh0 = 0, kh1 = g->kh;
@@ -158,8 +161,8 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
             if (known && in_rows == row_bits && !(flat && width < VL)) {
 #pragma GCC unroll 16
                 for (int kw = 0; kw < g->kw; kw++, b += (ptrdiff_t)width * nv * VL)
-                    cynf_conv2d_direct_taps(s, mr, nv, cynf_conv2d_columns(g, ow0, columns, kw) * row_bits, width,
-                        a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead + (b - packed) / (nv * VL) * pace, pace, acc);
+                    cynf_conv2d_direct_taps(s, mr, nv, asks, cynf_conv2d_columns(g, ow0, columns, kw) * row_bits, width,
+                        a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead, (b - packed) / (nv * VL), acc);
                 continue;
             }
             for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
@@ -172,8 +175,8 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
                     mask = in_columns * in_rows;
                 }
                 const int k = (kw1 - kw) * width;
-                cynf_conv2d_direct_border_taps(s, mr, nv, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b,
-                    ahead + (b - packed) / (nv * VL) * pace, pace, acc);
+                cynf_conv2d_direct_border_taps(s, mr, nv, asks, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead,
+                    (b - packed) / (nv * VL), acc);
                 b += (ptrdiff_t)k * nv * VL;
             }
         }
@@ -181,12 +184,18 @@ static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2
     cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
 }
 
+/** What the tiles of a panel ask for of what is read after this layer: from the first on, bytes a tile and a product. */
+typedef struct cynf_conv2d_next {
+    const char *at;
+    ptrdiff_t per_tile, pace;
+} cynf_conv2d_next;
+
 /**
  * The tiles [tile, end) of one image of oh rows and one panel of nv vectors, n channels of them real, the first oc0. rest: of tiles of one row without padding, the pixels
  * of the row's last one, 0 if it is like the others; -1 for other tiles.
  */
-static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int rest, const int mr, const int nv, int oh, int oc0,
-    int n, const float *x, const float *packed, const float *r, float *y, int tile, int end)
+static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv2d_tiling s, const int rest, const int mr, const int nv, const bool asks, int oh, int oc0,
+    int n, const float *x, const float *packed, cynf_conv2d_next next, const float *r, float *y, int tile, int end)
 {
     ptrdiff_t off[CYNF_MR_MAX];
     cynf_conv2d_offsets o;
@@ -206,22 +215,22 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const bool inside_h = ih0 >= 0 && ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh < g->h;
         const bool inside_w = iw0 >= 0 && iw0 + (columns - 1) * g->sw + (g->kw - 1) * g->dw < g->w;
         const bool whole = rows == s.th && columns == s.tw && inside_w && (s.th == 1 || inside_h);
-        const float *const ahead = packed + panel_size + tile % chunk * (panel_size / chunk);
+        const cynf_ahead ahead = {packed + panel_size + tile % chunk * (panel_size / chunk), nv * VL / chunk, asks ? next.at + tile * next.per_tile : NULL, next.pace};
         /*
          * With a literal geometry the whole tile is straight-line code of its own, and so are what is left of a row without padding, and the first and the last tile of a
          * row with it; at run time one text serves all.
          */
         const int last = (s.tiles_w - 1) * s.tw;
         if (CYNF_LITERAL && (whole || !rest))
-            cynf_conv2d_direct_tile(g, s, mr, nv, true, false, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, true, false, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && rest > 0)
-            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, true, false, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, asks, true, false, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && !ow0)
-            cynf_conv2d_direct_tile(g, s, mr, nv, false, true, oh0, 0, rows, last ? s.tw : g->ow, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, false, true, oh0, 0, rows, last ? s.tw : g->ow, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && ow0 == last)
-            cynf_conv2d_direct_tile(g, s, mr, nv, false, true, oh0, last, rows, g->ow - last, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, false, true, oh0, last, rows, g->ow - last, n, off, &o, x, packed, ahead, r, y);
         else
-            cynf_conv2d_direct_tile(g, s, mr, nv, whole, false, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, whole, false, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
         if ((ow0 += s.tw) >= g->ow) {
             ow0 = 0;
             oh0 += s.th;
@@ -282,7 +291,8 @@ static CYNF_INLINE void cynf_conv2d_scale_panels(const cynf_conv2d *g, cynf_tile
     }
 }
 
-static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+/** asks: for a->next. */
+static CYNF_INLINE void cynf_conv2d_direct_body(const cynf_conv2d *whole, cynf_tile t, const bool asks, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
     if (whole->scaled && stage == 0) {
         cynf_conv2d_scale_panels(whole, t, a, begin, end);
@@ -293,6 +303,9 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
     const cynf_conv2d padded = pads ? cynf_conv2d_padded(whole, s) : *whole, *const g = pads ? &padded : whole;
     const bool inside = pads || (whole->pl <= 0 && (whole->ow - 1) * whole->sw + (whole->kw - 1) * whole->dw - whole->pl < whole->w);
     const int rest = s.th == 1 && inside ? whole->ow % s.tw : -1;
+    /* One line a product at most: more would be more than memory gives. */
+    const ptrdiff_t share = asks ? (ptrdiff_t)(a->next_bytes / ((size_t)whole->n * (size_t)whole->groups * (size_t)cynf_conv2d_panels(whole, t) * (size_t)s.tiles)) : 0;
+    const ptrdiff_t pace = asks ? CYNF_CEIL_DIV(share, (ptrdiff_t)cynf_conv2d_k(whole)) : 0;
     const int nr = t.nv * t.v, ocg = whole->oc / whole->groups, icg = whole->ic / whole->groups, panels = cynf_conv2d_panels(whole, t), narrow = ocg % nr;
     for (size_t unit = begin, merged; unit < end; unit += merged) {
         const size_t per_group = (size_t)panels * (size_t)s.blocks;
@@ -310,6 +323,8 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
         const float *x = a->x[0] + (ptrdiff_t)image * whole->x.ns + group * icg;
         const float *r = whole->e.residual ? a->x[1] + (ptrdiff_t)image * whole->r.ns : NULL;
         float *y = a->y + (ptrdiff_t)image * whole->y.ns;
+        const cynf_conv2d_next next = {asks ? (const char *)a->next + (((ptrdiff_t)image * whole->groups + group) * panels + panel) * s.tiles * share : NULL, share,
+            pace < 64 ? pace : 64};
         if (pads) {
             const int oh0 = tile / s.tiles_w * s.th;
             float *rows = cynf_private(a, 0, cynf_conv2d_direct_private_bytes(whole, t), thread);
@@ -323,10 +338,21 @@ static CYNF_INLINE void conv2d_direct(const cynf_conv2d *whole, cynf_tile t, int
             tile = 0;
         }
         if (CYNF_CEIL_DIV(n, t.v) == t.nv)
-            cynf_conv2d_direct_panel(g, s, rest, t.mr, t.nv, oh, oc0, n, x, packed, r, y, tile, tile_end);
+            cynf_conv2d_direct_panel(g, s, rest, t.mr, t.nv, asks, oh, oc0, n, x, packed, next, r, y, tile, tile_end);
         else
-            CYNF_NARROW_PANEL(narrow, cynf_conv2d_direct_panel(g, s, rest, t.mr, nv, oh, oc0, n, x, packed, r, y, tile, tile_end));
+            CYNF_NARROW_PANEL(narrow, cynf_conv2d_direct_panel(g, s, rest, t.mr, nv, asks, oh, oc0, n, x, packed, next, r, y, tile, tile_end));
     }
+}
+
+static CYNF_INLINE void conv2d_direct(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    cynf_conv2d_direct_body(g, t, false, stage, a, thread, begin, end);
+}
+
+/** The same, asking the second-level cache for a->next beside its products: what later layers read, which had to wait for it else. */
+static CYNF_INLINE void conv2d_direct_asking(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
+{
+    cynf_conv2d_direct_body(g, t, true, stage, a, thread, begin, end);
 }
 
 #endif

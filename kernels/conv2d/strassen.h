@@ -142,7 +142,7 @@ static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen 
     const int nr = t.nv * t.v, oc0 = panel * nr, narrow = s.n % nr, n = narrow && panel == s.panels - 1 ? narrow : nr;
     const float *packed = weights + (size_t)oc0 * cynf_conv2d_strassen_column(s);
     const ptrdiff_t size = (ptrdiff_t)cynf_conv2d_strassen_column(s) * nr;
-    const cynf_ahead ahead = {packed + size + part * (size / parts), nr / parts};
+    const cynf_ahead ahead = {.at = packed + size + part * (size / parts), .pace = nr / parts};
     if (CYNF_CEIL_DIV(n, t.v) == t.nv)
         cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, ahead, quarter, r, y);
     else

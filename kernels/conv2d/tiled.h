@@ -72,7 +72,7 @@ static CYNF_INLINE void conv2d_tiled_multiply(const cynf_conv2d *g, const cynf_t
         float *m = w->m + (ptrdiff_t)s * l->nr;
         for (int piece = 0; piece < pieces; piece++) {
             const int rows = least + (piece < more), lines = !l->far ? 0 : pieces == 1 && l->nr > 16 ? 2 : 1;
-            const cynf_ahead ahead = pieces == 1 ? (cynf_ahead){u + CYNF_TILED_AHEAD, l->nr} : (cynf_ahead){u + slab + piece * (slab / pieces), l->nr / pieces};
+            const cynf_ahead ahead = pieces == 1 ? (cynf_ahead){.at = u + CYNF_TILED_AHEAD, .pace = l->nr} : (cynf_ahead){.at = u + slab + piece * (slab / pieces), .pace = l->nr / pieces};
             switch (rows) {
 #define ROWS(n) \
     case n: \

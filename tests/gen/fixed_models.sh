@@ -18,7 +18,7 @@ diff -r once twice/once || die "the same command wrote other bytes"
 ls -A once | grep tmp && die "a temporary folder is left"
 
 cd once
-for id in image_fixed images_fixed swap_fixed mixed_fixed sum_fixed; do
+for id in image_fixed images_fixed swap_fixed mixed_fixed sum_fixed head_fixed; do
     (cd $id && env -i PATH="$PATH" make -s CC="$cc" CFLAGS="-O2 -Wall -Wextra -Wpedantic -Werror" all check)
     other=$(nm --defined-only --extern-only $id/$id.o | awk -v id="^${id}_" 'NF == 3 && $3 !~ id')
     [ -z "$other" ] || die "symbols that are not $id's own: $other"
@@ -27,6 +27,9 @@ for id in image_fixed images_fixed swap_fixed mixed_fixed sum_fixed; do
     "$drive" $id $id exact
 done
 
+if grep -q -e avx512 -e avx2 head_fixed/head_fixed_layers*.c; then
+    grep -q asking head_fixed/head_fixed_layers*.c || die "no convolution asks for the weights behind it"
+fi
 grep -qi state image_fixed/image_fixed.c && die "a model without a state speaks of one"
 
 cat > both.c <<'END'

@@ -64,6 +64,15 @@ static void sum(cynf_graph *g)
     cynf_g_output(g, cynf_g_unary(g, y, CYNF_ACT_AFFINE, 2, 0, 0), CYNF_F32, "twice");
 }
 
+/* A convolution that asks for the weights of the dense layers behind it, as if the second-level cache did not hold the model. */
+static void head(cynf_graph *g)
+{
+    cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {g->batch, 12, 10, 16}}, CYNF_F32, "x");
+    x = cynf_g_reduce(g, conv(g, x, 3, 16, 64), CYNF_REDUCE_MEAN, 1 << 1 | 1 << 2, false);
+    x = cynf_g_unary(g, cynf_g_fc(g, x, constant(g, (cynf_shape){2, {64, 256}}), constant(g, (cynf_shape){1, {256}})), CYNF_ACT_RELU, 0, 0, 0);
+    cynf_g_output(g, cynf_g_fc(g, x, constant(g, (cynf_shape){2, {256, 10}}), CYNF_NO_TENSOR), CYNF_F32, "y");
+}
+
 static int make(const char *folder, const char *name, void build(cynf_graph *), int32_t batch, int32_t threads, bool mixed)
 {
     char text[512] = "", out[512], command[600];
@@ -72,12 +81,14 @@ static int make(const char *folder, const char *name, void build(cynf_graph *), 
     g->batch = batch;
     g->batch_mixed = mixed;
     build(g);
+    cynf_machine machine = *cynf_machine_default();
+    machine.cache_bytes[1] = build == head ? 48 << 10 : machine.cache_bytes[1];
     cynf_status s = cynf_graph_optimise(g);
     for (int mode = 0; s == CYNF_OK && mode < 2; mode++) {
         cynf_program *p = NULL;
         snprintf(out, sizeof out, "%s/%s_%s", folder, name, mode ? "portable" : "fixed");
         snprintf(command, sizeof command, "gen-models %s", folder);
-        s = cynf_program_build(&p, g, &(cynf_build_options){.threads = threads}, text, sizeof text);
+        s = cynf_program_build(&p, g, &(cynf_build_options){.threads = threads, .machine = &machine, .force = build == head ? "conv2d_f32_direct" : NULL}, text, sizeof text);
         if (s == CYNF_OK)
             s = cynf_generate(p, &(cynf_gen_options){.out = out, .command = command, .mode = mode ? CYNF_GEN_PORTABLE : CYNF_GEN_FIXED}, text, sizeof text);
         cynf_program_free(&p);
@@ -95,5 +106,5 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     return make(argv[1], "image", image, 1, 3, false) | make(argv[1], "images", image, 4, 2, false) | make(argv[1], "swap", swap, 2, 1, false) |
-        make(argv[1], "mixed", swap, 3, 2, true) | make(argv[1], "sum", sum, 2, 2, false);
+        make(argv[1], "mixed", swap, 3, 2, true) | make(argv[1], "sum", sum, 2, 2, false) | make(argv[1], "head", head, 1, 2, false);
 }

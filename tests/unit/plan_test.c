@@ -355,6 +355,42 @@ START_TEST(activations_go_before_concatenations)
 }
 END_TEST
 
+/* A dense layer's weights are asked for by the convolutions before it, as far as a near cache reaches, each a part, where the model does not stay in it anyway. */
+START_TEST(weights_are_asked_for)
+{
+    cynf_graph *g = cynf_graph_new();
+    const cynf_window three = {.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME};
+    cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 12, 12, 16}}, CYNF_F32, "x");
+    for (uint32_t i = 1; i < 4; i++)
+        x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 16, 16}}, i), CYNF_NO_TENSOR, &three);
+    x = cynf_g_reduce(g, x, CYNF_REDUCE_MEAN, 1 << 1 | 1 << 2, false);
+    x = cynf_g_fc(g, x, random_const(g, &(cynf_shape){2, {16, 2048}}, 4), CYNF_NO_TENSOR);
+    cynf_g_output(g, cynf_g_fc(g, x, random_const(g, &(cynf_shape){2, {2048, 512}}, 5), CYNF_NO_TENSOR), CYNF_F32, "y");
+    ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+    for (int large = 0; large < 2; large++) {
+        cynf_machine m = *cynf_machine_default();
+        m.cache_bytes[1] = large ? 64 << 20 : 768 << 10;
+        cynf_program *p;
+        char why[512];
+        ck_assert_msg(!cynf_program_build(&p, g, &(cynf_build_options){.threads = 1, .machine = &m, .force = "conv2d_f32_direct"}, why, sizeof why), "%s", why);
+        int64_t dense = 0, asked = 0, end = 0;
+        for (int i = p->n_step - 1; i >= 0; i--) {
+            const cynf_step *s = &p->step[i];
+            if (s->problem.op == CYNF_OP_FC)
+                dense = s->packed_offset;
+            ck_assert(!s->next_bytes || s->problem.op == CYNF_OP_CONV2D);
+            ck_assert(!s->next_bytes || s->next_offset == (end ? end : dense)); /* the nearest convolution asks for what is read first */
+            end = s->next_bytes ? s->next_offset + s->next_bytes : end;
+            asked += s->next_bytes;
+        }
+        ck_assert_int_le(asked, large ? 0 : 256 << 10);
+        ck_assert(large || cynf_isa_lanes(cynf_cpu_best()) <= 4 || asked > 64 << 10);
+        cynf_program_free(&p);
+    }
+    cynf_graph_free(&g);
+}
+END_TEST
+
 /* Squeeze and excitation: 1x1 convolutions of a mean are dense layers; of an image they are not, though it have one pixel. */
 START_TEST(convolutions_of_a_pixel_are_dense)
 {
@@ -878,6 +914,7 @@ int main(void)
     tcase_add_test(cases, bands_of_rows);
     tcase_add_test(cases, siblings_are_merged);
     tcase_add_test(cases, activations_go_before_concatenations);
+    tcase_add_test(cases, weights_are_asked_for);
     tcase_add_test(cases, convolutions_of_a_pixel_are_dense);
     tcase_add_test(cases, steps_of_recurrent_layers_are_shared);
     tcase_add_test(cases, projections_are_fused);
