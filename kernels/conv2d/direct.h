@@ -130,10 +130,10 @@ static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, con
 }
 
 /**
- * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and
- * all vertical ones, if it has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's shares of the next panel, which
- * it asks for where s.ahead is set, and of what is read after this layer, where asks is; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are literals, and so is the
- * mask of each tap.
+ * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and all vertical ones, if it
+ * has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's shares of the next panel, which it asks for where s.ahead is
+ * set, and of what is read after this layer, where asks is; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are
+ * literals, and so is the mask of each tap.
  */
 static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, bool whole, const bool known, int oh0,
     int ow0, int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, cynf_ahead ahead, const float *r, float *y)
