@@ -3,7 +3,6 @@
  * What a step asks for: a dense layer of one row reads all its weights, and nothing but how fast they come counts; where the model's weights do not stay in the
  * second-level cache they come from further away. The convolutions before it are bound by their multiply-adds meanwhile, and can have them brought near.
  */
-#include "kernels/cost.h"
 #include "graph/program_internal.h"
 
 #define NEAR_SHARE 3    /* of the second-level cache at most this part is asked for ahead of its use */

@@ -94,7 +94,8 @@ cynf_status cynf_program_build(cynf_program **out, const cynf_graph *g, const cy
 void cynf_program_free(cynf_program **p);
 /**
  * Chains of nodes to be computed in bands of rows, for cynf_decisions.bands, which has a place for each node: all that there can be, with so many rows of the last
- * node's output in a band, or, for rows = 0, those whose tensors do not fit into the L2 cache of the machine (NULL: the default) but whose bands do.
+ * node's output in a band, or, for rows = 0, those whose tensors do not fit into the L2 cache of the machine (NULL: the default) but whose bands do, and those that
+ * begin with an element-wise node whose output is more than an eighth of it.
  */
 cynf_status cynf_program_bands(const cynf_graph *g, const cynf_machine *machine, int32_t rows, int16_t *bands);
 /** What the steps of a node call, where it is not fused; CYNF_OP_COUNT: no operation of the library, but a function from outside. */

@@ -57,7 +57,7 @@ void cynf_build_fuse(cynf_builder *b);
 void cynf_build_bands(cynf_builder *b);
 /** The steps of the chain that ends with node j. */
 void cynf_build_chain(cynf_builder *b, int32_t j);
-/** Chains for cynf_decisions.bands: all that there can be, with so many rows a band, or, for 0, those whose tensors do not fit into the L2 cache and whose bands do. */
+/** Chains for cynf_decisions.bands: all that there can be, with so many rows a band, or, for 0, those of cynf_program_bands(). */
 void cynf_band_chains(const cynf_builder *b, int32_t rows, int16_t *bands);
 /** The rows *lo ... *hi of its input, which has h, that node n reads for rows y0 ... y1 of its output. */
 void cynf_band_input(const cynf_node *n, int32_t h, int32_t y0, int32_t y1, int32_t *lo, int32_t *hi);

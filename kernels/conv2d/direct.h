@@ -9,6 +9,7 @@
  * packed      see direct_layout.h
  * stages      one; with scaled, before it, the panels times s
  * units       (panel of output channels, block of tiles), chunk by chunk of the blocks; any split is safe
+ * next        conv2d_direct_asking alone asks for it, tile by tile, a line a product at most; it is never read
  * Over-read, over-write: none. Every output is summed in the order [kh][block][kw][channel], whatever the tile.
  */
 #ifndef CYNF_CONV2D_DIRECT_H
@@ -92,9 +93,9 @@ static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int 
     ahead.at += done * ahead.pace;
     ahead.next = asks ? ahead.next + done * ahead.next_pace : NULL;
     if (VL > 4 && asks)
-        cynf_tile_fma_asking(mr, nv, mask, s.ahead, ahead, k, x, off, w, nv * VL, acc);
+        cynf_tile_fma_ahead(mr, nv, mask, s.ahead, true, ahead, k, x, off, w, nv * VL, acc);
     else if (VL > 4 && s.ahead)
-        cynf_tile_fma_ahead(mr, nv, mask, 1, ahead, k, x, off, w, nv * VL, acc);
+        cynf_tile_fma_ahead(mr, nv, mask, 1, false, ahead, k, x, off, w, nv * VL, acc);
     else
         cynf_tile_fma(mr, nv, mask, k, x, off, w, nv * VL, acc);
 }
@@ -108,25 +109,20 @@ static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, con
 {
     const int half = mr % 2 ? mr : mr / 2;
     const uint32_t all = CYNF_ROWS(mr), first = all & ~UINT32_C(1), last = all >> 1, firsts = first & ~(UINT32_C(1) << half), lasts = last & ~(UINT32_C(1) << (half - 1));
-    if (!CYNF_LITERAL && VL > 1 && mr >= 4) {
-        if (mask == first) {
-            cynf_conv2d_direct_taps(s, mr, nv, asks, first, k, x, off, w, ahead, done, acc);
-            return;
-        }
-        if (mask == last) {
-            cynf_conv2d_direct_taps(s, mr, nv, asks, last, k, x, off, w, ahead, done, acc);
-            return;
-        }
-        if (half < mr && mask == firsts) {
-            cynf_conv2d_direct_taps(s, mr, nv, asks, firsts, k, x, off, w, ahead, done, acc);
-            return;
-        }
-        if (half < mr && mask == lasts) {
-            cynf_conv2d_direct_taps(s, mr, nv, asks, lasts, k, x, off, w, ahead, done, acc);
-            return;
-        }
-    }
-    cynf_conv2d_direct_taps(s, mr, nv, asks, mask, k, x, off, w, ahead, done, acc);
+#define TAPS(mask_) cynf_conv2d_direct_taps(s, mr, nv, asks, mask_, k, x, off, w, ahead, done, acc)
+    if (CYNF_LITERAL || VL == 1 || mr < 4)
+        TAPS(mask);
+    else if (mask == first)
+        TAPS(first);
+    else if (mask == last)
+        TAPS(last);
+    else if (half < mr && mask == firsts)
+        TAPS(firsts);
+    else if (half < mr && mask == lasts)
+        TAPS(lasts);
+    else
+        TAPS(mask);
+#undef TAPS
 }
 
 /**

@@ -91,7 +91,7 @@ static CYNF_INLINE void cynf_strassen_tile(const cynf_conv2d *g, cynf_strassen s
     for (int i = 0; i < CYNF_STRASSEN_PRODUCTS; i++, sums += (ptrdiff_t)step * s.stride, b += (ptrdiff_t)s.k * nr, ahead.at += s.k * ahead.pace) {
         vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
         cynf_tile_zero(mr, nv, acc);
-        cynf_tile_fma_ahead(mr, nv, CYNF_ROWS(rows), 1, ahead, s.k, sums, off, b, nr, acc);
+        cynf_tile_fma_ahead(mr, nv, CYNF_ROWS(rows), 1, false, ahead, s.k, sums, off, b, nr, acc);
         if (to[i].first >= 0) {
             float *const q = quarter + to[i].first * mr * nr;
             cynf_strassen_into(mr, nv, to[i].sign_first, to[i].begins_first ? packed + (to[i].first & 1) * nr : q, to[i].begins_first ? 0 : nr, q, acc);

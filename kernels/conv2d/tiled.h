@@ -47,9 +47,9 @@ static CYNF_INLINE void conv2d_tiled_rows(const int n, const int nv, int lines, 
         off[i] = i * kp;
     cynf_tile_zero(n, nv, acc);
     if (VL > 4 && lines == 2)
-        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 2, ahead, k, v, off, u, nv * VL, acc);
+        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 2, false, ahead, k, v, off, u, nv * VL, acc);
     else if (VL > 4 && lines == 1)
-        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 1, ahead, k, v, off, u, nv * VL, acc);
+        cynf_tile_fma_ahead(n, nv, CYNF_ROWS(n), 1, false, ahead, k, v, off, u, nv * VL, acc);
     else
         cynf_tile_fma(n, nv, CYNF_ROWS(n), k, v, off, u, nv * VL, acc);
 #pragma GCC unroll 32

@@ -71,7 +71,7 @@ static CYNF_INLINE void cynf_tile_zero(const int mr, const int nv, vf acc[CYNF_M
 typedef struct cynf_ahead {
     const float *at; /**< for the first row */
     ptrdiff_t pace;
-    const char *next; /**< cynf_tile_fma_asking: a line beside each row, the first next_pace bytes behind that of the row before it */
+    const char *next; /**< with asks: a line beside each row, the first next_pace bytes behind that of the row before it */
     ptrdiff_t next_pace;
 } cynf_ahead;
 
@@ -137,25 +137,15 @@ static CYNF_INLINE void cynf_tile_fma(const int mr, const int nv, uint32_t rows,
         cynf_tile_fma_masked(mr, nv, rows, 0, false, (cynf_ahead){0}, k, a, off, b, b_rs, acc);
 }
 
-/** cynf_tile_fma that asks for what comes next; vectors of four elements take so long that nothing has to be asked for. */
-static CYNF_INLINE void cynf_tile_fma_ahead(const int mr, const int nv, uint32_t rows, const int lines, cynf_ahead ahead, int k, const float *a, const ptrdiff_t *off,
-    const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
+/** cynf_tile_fma that asks for what comes next, and with asks for ahead.next; vectors of four elements take so long that nothing has to be asked for. */
+static CYNF_INLINE void cynf_tile_fma_ahead(const int mr, const int nv, uint32_t rows, const int lines, const bool asks, cynf_ahead ahead, int k, const float *a,
+    const ptrdiff_t *off, const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
     const int asked = VL > 4 ? lines : 0;
     if (rows == CYNF_ROWS(mr))
-        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), asked, false, ahead, k, a, off, b, b_rs, acc);
+        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), asked, VL > 4 && asks, ahead, k, a, off, b, b_rs, acc);
     else
-        cynf_tile_fma_masked(mr, nv, rows, asked, false, ahead, k, a, off, b, b_rs, acc);
-}
-
-/** cynf_tile_fma_ahead that asks for ahead.next, too. */
-static CYNF_INLINE void cynf_tile_fma_asking(const int mr, const int nv, uint32_t rows, const int lines, cynf_ahead ahead, int k, const float *a, const ptrdiff_t *off,
-    const float *b, ptrdiff_t b_rs, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
-{
-    if (rows == CYNF_ROWS(mr))
-        cynf_tile_fma_masked(mr, nv, CYNF_ROWS(mr), lines, true, ahead, k, a, off, b, b_rs, acc);
-    else
-        cynf_tile_fma_masked(mr, nv, rows, lines, true, ahead, k, a, off, b, b_rs, acc);
+        cynf_tile_fma_masked(mr, nv, rows, asked, VL > 4 && asks, ahead, k, a, off, b, b_rs, acc);
 }
 
 /**

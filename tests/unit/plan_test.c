@@ -704,14 +704,24 @@ static void spin(void *ctx, int i)
         x = x * 0.5f + 1;
 }
 
+static int prepared[4];
+static void prepare(void *ctx, int i)
+{
+    (void)ctx;
+    prepared[i]++;
+}
+
 START_TEST(races_find_the_fastest_and_keep_the_incumbent)
 {
     cynf_timer t;
     cynf_contestant c[4];
     cynf_timer_init(&t);
-    ck_assert_int_eq(cynf_race(&t, 4, spin, NULL, (int[]){20000, 40000, 10000, 15000}, CYNF_RACE_SAMPLES, INFINITY, c), 2);
+    ck_assert_int_eq(cynf_race(&t, 4, spin, prepare, (int[]){20000, 40000, 10000, 15000}, CYNF_RACE_SAMPLES, INFINITY, c), 2);
     ck_assert(cynf_beats(&c[2], &c[0]));
     ck_assert(!cynf_beats(&c[0], &c[2]));
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_ge(prepared[i], c[i].n); /* before every sample */
+    ck_assert_int_lt(prepared[1], prepared[2]); /* and not for those who left */
     ck_assert_int_eq(cynf_race(&t, 3, spin, NULL, (int[]){10000, 10020, 9980}, CYNF_RACE_SAMPLES, INFINITY, c), 0);
 }
 END_TEST
