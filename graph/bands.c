@@ -184,7 +184,9 @@ void cynf_band_chains(const cynf_builder *b, int32_t rows, int16_t *bands)
             if (!rows && (tensor_bytes(g, t) <= (found == 1 && by_row(g, &g->node[i]) ? cache / 8 : cache / 2) || weights > cache / 2))
                 break;
             member[found++] = k;
-            const bool paired = b->uses[g->node[k].out] == 1 && b->pair[b->user[g->node[k].out]] == k; /* not between what may be fused */
+            /* Not between what may be fused, unless that is too large to join. */
+            const int32_t next = b->uses[g->node[k].out] == 1 ? b->user[g->node[k].out] : -1;
+            const bool paired = next >= 0 && b->pair[next] == k && (rows || weights + weight_bytes(g, &g->node[next]) <= cache / 2);
             if (!paired && tensor_bytes(g, g->node[k].out) <= least) { /* the smaller what is left behind the better */
                 least = tensor_bytes(g, g->node[k].out);
                 n = found;

@@ -52,8 +52,8 @@ static void pack(const void *geometry, cynf_tile t, const cynf_weights *w, void 
 }
 
 /*
- * The products, and what they wait for: weights of seven products that do not stay in L1 from one tile to the next, as far as reading ahead does not hide them, and once from
- * where they lie; the sums, written once and x read; the quarters of the outputs, eight tiles in and out again beside what a store costs.
+ * The products, and what they wait for: the weights, which every chunk of tiles reads once, as far as reading ahead does not hide them, or every tile where a panel, the next
+ * one and the sums do not stay near; the sums, written once and read, and x; the quarters of the outputs, eight tiles in and out again beside what a store costs.
  */
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
@@ -61,9 +61,9 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const cynf_strassen s = cynf_strassen_cut(g, t);
     const double full = s.pairs / t.mr, rows = (double)g->n, x = 4.0 * g->n * s.pixels * g->ic;
     const double products = CYNF_STRASSEN_PRODUCTS * rows * cynf_tile_cost(full, s.pairs % t.mr, s.k, s.n, t, isa, m);
-    const double weights = (double)cynf_conv2d_strassen_packed_bytes(g, t), panel = weights / s.panels, tiles = rows * s.tiles;
-    const double stream = panel > (double)m->cache_bytes[0] ? 0.6 * tiles * weights / m->gbps[1] + weights / cynf_level_gbps(m, weights) : 0;
-    const double sums = (s.shared ? 1.75 * x : 0) / cynf_level_gbps(m, 1.75 * x) + 1.75 * x / m->gbps[0] + x / m->gbps[1];
+    const double weights = (double)cynf_conv2d_strassen_packed_bytes(g, t), near = 4.0 * s.chunk * (double)cynf_conv2d_strassen_sums(s, t) + 2 * weights / s.panels;
+    const double reads = near > 0.75 * (double)m->cache_bytes[1] ? 0.5 * rows * s.tiles : 0.25 * (s.chunks + 1), stream = reads * weights / cynf_level_gbps(m, weights);
+    const double sums = 3.5 * x / m->gbps[1] + x / cynf_level_gbps(m, x);
     const double quarters = rows * s.tiles * s.panels * 8 * 4 * t.mr * t.nv * t.v / (0.5 * m->gbps[0]);
     return products + (stream + sums + quarters) * 1e-9 + 150e-9;
 }
@@ -79,18 +79,14 @@ static double error(const void *geometry, cynf_tile t)
     return 6.0 * g->ic * (0.5 * g->ic + 8);
 }
 
-static int stages(const void *g, cynf_tile t) { return 1 + cynf_strassen_cut(g, t).shared; }
-static size_t units(const void *g, cynf_tile t, int stage) { return cynf_conv2d_strassen_units(g, t, stage); }
-
-static size_t unit_span(const void *geometry, cynf_tile t, int stage)
+static size_t units(const void *g, cynf_tile t, int stage)
 {
-    const cynf_conv2d *g = geometry;
     const cynf_strassen s = cynf_strassen_cut(g, t);
-    return s.shared && stage == 1 ? (size_t)s.chunk : 1;
+    (void)stage;
+    return (size_t)s.chunks * (size_t)s.panels;
 }
 
 static size_t packed_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_packed_bytes(g, t); }
-static size_t shared_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_shared_bytes(g, t); }
 static size_t private_bytes(const void *g, cynf_tile t) { return cynf_conv2d_strassen_private_bytes(g, t); }
 
 const cynf_algo cynf_conv2d_strassen = {
@@ -98,12 +94,9 @@ const cynf_algo cynf_conv2d_strassen = {
     .name = "strassen",
     .header = "kernels/conv2d/strassen.h",
     .supports = supports,
-    .stages = stages,
     .units = units,
-    .unit_span = unit_span,
     .packed_bytes = packed_bytes,
     .pack = pack,
-    .shared_bytes = shared_bytes,
     .private_bytes = private_bytes,
     .cost = cost,
     .error = error,

@@ -11,9 +11,8 @@
  *     3  x22 (w21 - w11)         y11 + y21
  *
  * packed      see strassen_layout.h
- * stages      one, or two where the weights are many: the sums, the products
  *             scaled: the sums are of x times s
- * units       tiles; of the products (panel, tile); any split is safe
+ * units       (chunk of tiles, panel); any split is safe, a thread makes the sums of a chunk when it comes to its first panel there
  * Over-read, over-write: none. The result does not depend on the tile, but is not that of direct: roundings spread over the quarters.
  */
 #ifndef CYNF_CONV2D_STRASSEN_H
@@ -142,7 +141,8 @@ static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen 
     const int nr = t.nv * t.v, oc0 = panel * nr, narrow = s.n % nr, n = narrow && panel == s.panels - 1 ? narrow : nr;
     const float *packed = weights + (size_t)oc0 * cynf_conv2d_strassen_column(s);
     const ptrdiff_t size = (ptrdiff_t)cynf_conv2d_strassen_column(s) * nr;
-    const cynf_ahead ahead = {.at = packed + size + part * (size / parts), .pace = nr / parts};
+    const float *const next = panel == s.panels - 1 ? weights : packed + size;
+    const cynf_ahead ahead = {.at = next + part * (size / parts), .pace = nr / parts};
     if (CYNF_CEIL_DIV(n, t.v) == t.nv)
         cynf_strassen_rows(g, s, t.mr, t.nv, tile, oc0, n, sums, packed, ahead, quarter, r, y);
     else
@@ -151,31 +151,25 @@ static CYNF_INLINE void cynf_strassen_panel(const cynf_conv2d *g, cynf_strassen 
 
 static CYNF_INLINE void conv2d_strassen(const cynf_conv2d *g, cynf_tile t, int stage, const cynf_args *a, int thread, size_t begin, size_t end)
 {
+    (void)stage;
     const cynf_strassen s = cynf_strassen_cut(g, t);
-    const size_t sums = cynf_conv2d_strassen_sums(s, t);
-    float *const quarter = cynf_private(a, cynf_conv2d_strassen_shared_bytes(g, t), cynf_conv2d_strassen_private_bytes(g, t), thread);
+    const size_t of_tile = cynf_conv2d_strassen_sums(s, t);
+    float *const quarter = cynf_private(a, 0, cynf_conv2d_strassen_private_bytes(g, t), thread), *const sums = quarter + 4 * t.mr * t.nv * t.v;
     const float *scale = g->scaled ? a->x[1 + !!g->e.residual] : NULL;
-    float *const own = quarter + 4 * t.mr * t.nv * t.v;
+    int made = -1; /* the chunk whose sums are there */
     for (size_t unit = begin; unit < end; unit++) {
-        size_t all = unit; /* the tile, of all images */
-        int panel = 0, part = 0, parts = 1;
-        if (s.shared && stage == 1) {
-            const cynf_chunk c = cynf_chunk_of(unit, s.panels, s.chunk, g->n * s.tiles);
-            parts = c.items;
-            part = c.at % parts;
-            panel = c.at / parts;
-            all = (size_t)(c.first + part);
+        const int chunk = (int)(unit / (size_t)s.panels), panel = (int)(unit % (size_t)s.panels), first = chunk * s.chunk;
+        const int items = g->n * s.tiles - first < s.chunk ? g->n * s.tiles - first : s.chunk;
+        for (int i = 0; i < items && made != chunk; i++) {
+            const int tile = (first + i) % s.tiles, image = (first + i) / s.tiles, left = s.pairs - tile * t.mr;
+            cynf_strassen_add(g, s, t.mr, tile * t.mr, left < t.mr ? left : t.mr, a->x[0] + (ptrdiff_t)image * g->x.ns, scale, sums + (size_t)i * of_tile);
         }
-        const int tile = (int)(all % (size_t)s.tiles), image = (int)(all / (size_t)s.tiles);
-        float *const of_tile = s.shared ? (float *)a->workspace + all * sums : own;
-        const float *r = g->e.residual ? a->x[1] + (ptrdiff_t)image * g->r.ns : NULL;
-        float *y = a->y + (ptrdiff_t)image * g->y.ns;
-        if (!s.shared || stage == 0)
-            cynf_strassen_add(g, s, t.mr, tile * t.mr, s.pairs - tile * t.mr < t.mr ? s.pairs - tile * t.mr : t.mr, a->x[0] + (ptrdiff_t)image * g->x.ns, scale, of_tile);
-        if (s.shared && stage == 1)
-            cynf_strassen_panel(g, s, t, tile, panel, part, parts, of_tile, a->packed, quarter, r, y);
-        for (; panel < s.panels && !s.shared; panel++)
-            cynf_strassen_panel(g, s, t, tile, panel, 0, 1, of_tile, a->packed, quarter, r, y);
+        made = chunk;
+        for (int i = 0; i < items; i++) {
+            const int tile = (first + i) % s.tiles, image = (first + i) / s.tiles;
+            const float *r = g->e.residual ? a->x[1] + (ptrdiff_t)image * g->r.ns : NULL;
+            cynf_strassen_panel(g, s, t, tile, panel, i, items, sums + (size_t)i * of_tile, a->packed, quarter, r, a->y + (ptrdiff_t)image * g->y.ns);
+        }
     }
 }
 

@@ -8,8 +8,7 @@
  *     panel   | bias, left half | bias, right half | sum 0 of the quarters of w, channel 0 | channel 1 | ... | sum 1, channel 0 | ... sum 6
  *             | nr              | nr               | nr                                    | nr
  *
- * Workspace: for each tile seven sums of the quarters of x, mr rows each: of all tiles, made by a stage of its own, when the weights do not stay in a second-level
- * cache; else of one tile at a time, private, as are the four quarters of its outputs.
+ * Workspace, private: for each tile of a chunk seven sums of the quarters of x, mr rows each; four quarters of outputs.
  */
 #ifndef CYNF_CONV2D_STRASSEN_LAYOUT_H
 #define CYNF_CONV2D_STRASSEN_LAYOUT_H
@@ -18,15 +17,14 @@
 
 #define CYNF_STRASSEN_PRODUCTS 7
 #define CYNF_STRASSEN_CACHED (1 << 17)      /* weights that stay in a cache while tiles pass, elements */
-#define CYNF_STRASSEN_CHUNK_BYTES (1 << 20) /* of sums that stay in a second-level cache while panels pass */
+#define CYNF_STRASSEN_CHUNK_BYTES (1 << 19) /* of sums that stay in a second-level cache while panels pass */
 
 typedef struct cynf_strassen {
     int32_t k, n;          /**< input and output channels of a half */
     int32_t pixels, pairs; /**< pixel p of the first half and pixel p + pairs of the second, which may be missing, are a pair */
     int32_t tiles, panels;
-    int32_t chunk;         /**< tiles, of all images, that the panels pass over one after the other, before they do so over the next ones: their sums stay in a near cache */
+    int32_t chunk, chunks; /**< tiles, of all images, that the panels pass over one after the other, before they do so over the next ones: their sums stay in a near cache */
     int32_t stride;        /**< elements from row to row of a sum */
-    bool shared;           /**< sums of all tiles are made first */
 } cynf_strassen;
 
 static CYNF_INLINE cynf_strassen cynf_strassen_cut(const cynf_conv2d *g, cynf_tile t)
@@ -36,9 +34,10 @@ static CYNF_INLINE cynf_strassen cynf_strassen_cut(const cynf_conv2d *g, cynf_ti
     s.tiles = CYNF_CEIL_DIV(s.pairs, t.mr);
     s.panels = CYNF_CEIL_DIV(s.n, t.nv * t.v);
     s.stride = cynf_row_stride(s.k);
-    s.shared = (int64_t)CYNF_STRASSEN_PRODUCTS * s.k * s.n > CYNF_STRASSEN_CACHED;
     const int64_t tiles = (int64_t)g->n * s.tiles, sums = (int64_t)CYNF_STRASSEN_PRODUCTS * t.mr * s.stride * 4;
-    s.chunk = (int32_t)CYNF_CEIL_DIV(tiles, CYNF_CEIL_DIV(tiles * sums, CYNF_STRASSEN_CHUNK_BYTES));
+    const bool cached = (int64_t)CYNF_STRASSEN_PRODUCTS * s.k * s.n <= CYNF_STRASSEN_CACHED;
+    s.chunk = cached ? 1 : (int32_t)CYNF_CEIL_DIV(tiles, CYNF_CEIL_DIV(tiles * sums, CYNF_STRASSEN_CHUNK_BYTES));
+    s.chunks = (int32_t)CYNF_CEIL_DIV(tiles, s.chunk);
     return s;
 }
 
@@ -52,22 +51,10 @@ static CYNF_INLINE size_t cynf_conv2d_strassen_packed_bytes(const cynf_conv2d *g
     return cynf_conv2d_strassen_column(s) * (size_t)CYNF_ROUND_UP(s.n, t.v) * sizeof(float);
 }
 
-static CYNF_INLINE size_t cynf_conv2d_strassen_shared_bytes(const cynf_conv2d *g, cynf_tile t)
-{
-    const cynf_strassen s = cynf_strassen_cut(g, t);
-    return s.shared ? (size_t)g->n * (size_t)s.tiles * cynf_conv2d_strassen_sums(s, t) * sizeof(float) : 0;
-}
-
 static CYNF_INLINE size_t cynf_conv2d_strassen_private_bytes(const cynf_conv2d *g, cynf_tile t)
 {
     const cynf_strassen s = cynf_strassen_cut(g, t);
-    return CYNF_ROUND_UP(((s.shared ? 0 : cynf_conv2d_strassen_sums(s, t)) + (size_t)(4 * t.mr * t.nv * t.v)) * sizeof(float), 64);
-}
-
-static CYNF_INLINE size_t cynf_conv2d_strassen_units(const cynf_conv2d *g, cynf_tile t, int stage)
-{
-    const cynf_strassen s = cynf_strassen_cut(g, t);
-    return (size_t)g->n * (size_t)s.tiles * (size_t)(s.shared && stage == 1 ? s.panels : 1);
+    return CYNF_ROUND_UP(((size_t)s.chunk * cynf_conv2d_strassen_sums(s, t) + (size_t)(4 * t.mr * t.nv * t.v)) * sizeof(float), 64);
 }
 
 #endif
