@@ -292,6 +292,32 @@ START_TEST(bands_of_rows)
 }
 END_TEST
 
+/* An activation and its depthwise convolution are a chain where the pointwise one behind them is too large to join, and else left to be fused with it. */
+START_TEST(chains_end_before_large_products)
+{
+    cynf_graph *g = cynf_graph_new();
+    cynf_tensor_id x = cynf_g_input(g, &(cynf_shape){4, {1, 24, 24, 64}}, CYNF_F32, "x");
+    x = cynf_g_unary(g, x, CYNF_ACT_RELU, 0, 0, 0);
+    x = cynf_g_dwconv2d(g, x, random_const(g, &(cynf_shape){4, {3, 3, 64, 1}}, 1), CYNF_NO_TENSOR,
+        &(cynf_window){.kh = 3, .kw = 3, .pad_h = CYNF_PAD_SAME, .pad_w = CYNF_PAD_SAME});
+    x = cynf_g_conv2d(g, x, random_const(g, &(cynf_shape){4, {1, 1, 64, 256}}, 2), CYNF_NO_TENSOR, &(cynf_window){.kh = 1, .kw = 1});
+    cynf_g_output(g, x, CYNF_F32, "y");
+    ck_assert_msg(!g->status && !cynf_graph_optimise(g), "%s", g->error);
+    for (int large = 0; large < 2; large++) {
+        cynf_machine m = *cynf_machine_default();
+        int16_t bands[16];
+        m.cache_bytes[0] = 16 << 10;
+        m.cache_bytes[1] = large ? 1 << 20 : 64 << 10;
+        ck_assert_int_le(g->n_node, 16);
+        ck_assert_int_eq(cynf_program_bands(g, &m, 0, bands), CYNF_OK);
+        for (int i = 0; i < g->n_node; i++)
+            if (!g->node[i].dead)
+                ck_assert_int_eq(bands[i], large ? 0 : g->node[i].op == CYNF_N_ELTWISE ? -1 : g->node[i].op == CYNF_N_DWCONV2D ? 6 : 0);
+    }
+    cynf_graph_free(&g);
+}
+END_TEST
+
 /* 1x1 convolutions of one tensor become one, unless their functions differ. */
 START_TEST(siblings_are_merged)
 {
@@ -922,6 +948,7 @@ int main(void)
     tcase_add_test(cases, merge_and_diff);
     tcase_add_test(cases, binding_gives_the_tuned_program);
     tcase_add_test(cases, bands_of_rows);
+    tcase_add_test(cases, chains_end_before_large_products);
     tcase_add_test(cases, siblings_are_merged);
     tcase_add_test(cases, activations_go_before_concatenations);
     tcase_add_test(cases, weights_are_asked_for);
