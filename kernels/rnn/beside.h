@@ -155,10 +155,10 @@ static CYNF_INLINE void rnn_beside_sequence(const cynf_rnn *g, cynf_tile t, cons
             for (int i0 = 0; i0 < g->h; i0 += nr) {
                 const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
                 if (!rest.panels || g->h < pace) {
-                    rnn_cell(g, u, kind, back, j0, a->packed, &now);
+                    rnn_cell(g, u, kind, !back, j0, a->packed, &now);
                 } else {
                     vf acc[CYNF_VECTORS_MAX];
-                    rnn_beside_product(g, t, vectors, pace, back, now.h, (const float *)a->packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), &rest, acc);
+                    rnn_beside_product(g, t, vectors, pace, !back, now.h, (const float *)a->packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), &rest, acc);
                     rnn_units(g, u, kind, j0, a->packed, &now, acc);
                 }
             }

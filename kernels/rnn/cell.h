@@ -65,7 +65,7 @@ static CYNF_INLINE void rnn_candidates(const cynf_rnn *g, cynf_tile t, int j0, c
     }
 }
 
-/** The products of the block that starts at j0, and the cell while they are in registers. back: through the weights from the last to the first. */
+/** The products of the block that starts at j0, and the cell while they are in registers. back: through its rows from the last to the first. */
 static CYNF_INLINE void rnn_cell(const cynf_rnn *g, cynf_tile t, const int kind, bool back, int j0, const float *packed, const rnn_step *s)
 {
     const int vectors = rnn_first_gates(kind) * t.nv;

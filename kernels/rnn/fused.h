@@ -23,7 +23,10 @@
     case CYNF_RNN_LSTM: sequence(g, t, CYNF_RNN_LSTM, __VA_ARGS__); break; \
     }
 
-/** The first unit of block i of a step. Every other step goes through the weights from the last to the first: those it begins with are in the nearest cache. */
+/**
+ * The first unit of block i of a step. Every other step goes through the blocks from the last to the first, and every block is read the other way than the step before: what a
+ * step begins with is in the nearest cache. The blocks forth, their rows back, and the reverse: the states that a product begins with are those of the step's first blocks.
+ */
 static CYNF_INLINE int rnn_fused_block(const cynf_rnn *g, const int nr, int i, bool back)
 {
     return (back ? CYNF_CEIL_DIV(g->h, nr) - 1 - i : i) * nr;
@@ -103,7 +106,7 @@ static CYNF_INLINE void rnn_fused_sequence(const cynf_rnn *g, cynf_tile t, const
         if (live) {
             now.x = x + (ptrdiff_t)(g->x_reverse ? g->t - 1 - s : s) * g->x_ts;
             for (int i0 = 0; i0 < g->h; i0 += nr)
-                rnn_cell(g, t, kind, back, rnn_fused_block(g, nr, i0 / nr, back), a->packed, &now);
+                rnn_cell(g, t, kind, !back, rnn_fused_block(g, nr, i0 / nr, back), a->packed, &now);
             if (kind == CYNF_RNN_GRU)
                 rnn_fused_candidates(g, t, back, a->packed, &now);
             rnn_fused_turn(&now);
