@@ -17,7 +17,7 @@
 
 #define CYNF_STRASSEN_PRODUCTS 7
 #define CYNF_STRASSEN_CACHED (1 << 17)      /* weights that stay in a cache while tiles pass, elements */
-#define CYNF_STRASSEN_CHUNK_BYTES (1 << 19) /* of sums that stay in a second-level cache while panels pass */
+#define CYNF_STRASSEN_CHUNK_BYTES(v) ((v) << 15) /* of sums that stay in a second-level cache while panels pass; wider vectors come with larger ones */
 
 typedef struct cynf_strassen {
     int32_t k, n;          /**< input and output channels of a half */
@@ -36,7 +36,7 @@ static CYNF_INLINE cynf_strassen cynf_strassen_cut(const cynf_conv2d *g, cynf_ti
     s.stride = cynf_row_stride(s.k);
     const int64_t tiles = (int64_t)g->n * s.tiles, sums = (int64_t)CYNF_STRASSEN_PRODUCTS * t.mr * s.stride * 4;
     const bool cached = (int64_t)CYNF_STRASSEN_PRODUCTS * s.k * s.n <= CYNF_STRASSEN_CACHED;
-    s.chunk = cached ? 1 : (int32_t)CYNF_CEIL_DIV(tiles, CYNF_CEIL_DIV(tiles * sums, CYNF_STRASSEN_CHUNK_BYTES));
+    s.chunk = cached ? 1 : (int32_t)CYNF_CEIL_DIV(tiles, CYNF_CEIL_DIV(tiles * sums, CYNF_STRASSEN_CHUNK_BYTES(t.v)));
     s.chunks = (int32_t)CYNF_CEIL_DIV(tiles, s.chunk);
     return s;
 }
