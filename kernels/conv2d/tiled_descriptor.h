@@ -49,7 +49,8 @@ static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
 
 /**
  * Modelled seconds: the products at the FMA peak, or the streaming of U if that is longer; the transforms, of forward and inverse vector
- * instructions a tile and vector of channels (two an FMA's time, but for AVX-512, which the transforms' stores bound); V and M out and in again.
+ * instructions a tile and vector of channels (two an FMA's time; fewer with AVX-512, which their stores bound, and NEON, as counted under qemu and by llvm-mca); V and M
+ * out and in again.
  */
 static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
 {
@@ -60,7 +61,7 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     const double vectors = rows * (forward * l->parts * CYNF_CEIL_DIV(g->ic / l->parts, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
     const double v_bytes = 4.0 * (double)l->v_block, m_bytes = (double)l->m_bytes;
     const double slabs = 2 * 4 * rows * l->slabs * (l->kp * conv2d_tiling_byte(m, v_bytes) + oc * conv2d_tiling_byte(m, m_bytes));
-    return (products > weights ? products : weights) + vectors * t.v * second * (t.v >= 16 ? 2 : 1.5) + slabs;
+    return (products > weights ? products : weights) + vectors * t.v * second * (isa == CYNF_ISA_NEON ? 2.6 : t.v >= 16 ? 2 : 1.5) + slabs;
 }
 
 #define CYNF_TILED_ALGO(algo_, header_, group, measured_) \
