@@ -74,13 +74,13 @@ static CYNF_INLINE void rnn_beside_alone(const cynf_rnn *g, cynf_tile t, rnn_bes
     }
 }
 
-/** As cynf_row_product(), and some rows of the projection, one beside each pace elements. */
+/** As cynf_row_product() in rnn_cell(), and some rows of the projection, one beside each pace elements. */
 static CYNF_INLINE void rnn_beside_product(const cynf_rnn *g, cynf_tile t, const int vectors, int pace, bool back, const float *h, const float *b,
     rnn_beside_rest *r, vf acc[CYNF_VECTORS_MAX])
 {
-    const int whole = g->h / VK * VK, first = back ? whole - VK : 0, left = g->f - r->k, most = g->h / pace;
+    const int whole = g->h / VK * VK, first = back ? 0 : whole - VK, left = g->f - r->k, most = g->h / pace;
     const int rows = left < most ? left : CYNF_CEIL_DIV(left, CYNF_CEIL_DIV(left, most));
-    const ptrdiff_t step = back ? -VK : VK;
+    const ptrdiff_t step = back ? VK : -VK;
     vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX], c[RNN_BESIDE_MAX];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
@@ -155,10 +155,10 @@ static CYNF_INLINE void rnn_beside_sequence(const cynf_rnn *g, cynf_tile t, cons
             for (int i0 = 0; i0 < g->h; i0 += nr) {
                 const int j0 = rnn_fused_block(g, nr, i0 / nr, back);
                 if (!rest.panels || g->h < pace) {
-                    rnn_cell(g, u, kind, !back, j0, a->packed, &now);
+                    rnn_cell(g, u, kind, back, j0, a->packed, &now);
                 } else {
                     vf acc[CYNF_VECTORS_MAX];
-                    rnn_beside_product(g, t, vectors, pace, !back, now.h, (const float *)a->packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), &rest, acc);
+                    rnn_beside_product(g, t, vectors, pace, back, now.h, (const float *)a->packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), &rest, acc);
                     rnn_units(g, u, kind, j0, a->packed, &now, acc);
                 }
             }

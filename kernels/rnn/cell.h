@@ -65,7 +65,7 @@ static CYNF_INLINE void rnn_candidates(const cynf_rnn *g, cynf_tile t, int j0, c
     }
 }
 
-/** The products of the block that starts at j0, and the cell while they are in registers. back: through its rows from the last to the first. */
+/** The products of the block that starts at j0, and the cell while they are in registers. back: the blocks of this step from the last to the first, see rnn_fused_block(). */
 static CYNF_INLINE void rnn_cell(const cynf_rnn *g, cynf_tile t, const int kind, bool back, int j0, const float *packed, const rnn_step *s)
 {
     const int vectors = rnn_first_gates(kind) * t.nv;
@@ -73,7 +73,7 @@ static CYNF_INLINE void rnn_cell(const cynf_rnn *g, cynf_tile t, const int kind,
 #pragma GCC unroll 8
     for (int i = 0; i < vectors; i++)
         acc[i] = vf_zero();
-    cynf_row_product(t.mr, vectors, back, g->h, s->h, packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), acc);
+    cynf_row_product(t.mr, vectors, !back, g->h, s->h, packed + (ptrdiff_t)j0 * g->h * (vectors / t.nv), acc);
     rnn_units(g, t, kind, j0, packed, s, acc);
 }
 

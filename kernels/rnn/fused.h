@@ -106,7 +106,7 @@ static CYNF_INLINE void rnn_fused_sequence(const cynf_rnn *g, cynf_tile t, const
         if (live) {
             now.x = x + (ptrdiff_t)(g->x_reverse ? g->t - 1 - s : s) * g->x_ts;
             for (int i0 = 0; i0 < g->h; i0 += nr)
-                rnn_cell(g, t, kind, !back, rnn_fused_block(g, nr, i0 / nr, back), a->packed, &now);
+                rnn_cell(g, t, kind, back, rnn_fused_block(g, nr, i0 / nr, back), a->packed, &now);
             if (kind == CYNF_RNN_GRU)
                 rnn_fused_candidates(g, t, back, a->packed, &now);
             rnn_fused_turn(&now);

@@ -34,7 +34,7 @@ static CYNF_INLINE void rnn_steps_block(const cynf_rnn *g, cynf_tile t, const in
     const float *mask = g->masked ? a->x[1 + !!g->initial] + i * g->m_ns : NULL;
     const bool live = !mask || mask[at] != 0;
     if (live)
-        rnn_cell(g, t, kind, s % 2 == 0, j0, a->packed, &(rnn_step){a->x[0] + i * g->x_ns + (ptrdiff_t)at * g->x_ts, h, next, c, NULL, NULL});
+        rnn_cell(g, t, kind, s % 2, j0, a->packed, &(rnn_step){a->x[0] + i * g->x_ns + (ptrdiff_t)at * g->x_ts, h, next, c, NULL, NULL});
     else
         memcpy(next + j0, h + j0, (size_t)nr * sizeof(float));
     if (g->sequences || s == g->t - 1) {
