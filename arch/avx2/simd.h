@@ -23,6 +23,7 @@ static CYNF_INLINE __m256i vm_first(int n)
 }
 
 static CYNF_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static CYNF_INLINE void vf_load2(const float *p, vf *a, vf *b) { *a = vf_load(p); *b = vf_load(p + VL); }
 static CYNF_INLINE void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static CYNF_INLINE vf vf_loadn(const float *p, int n) { return _mm256_maskload_ps(p, vm_first(n)); }
 static CYNF_INLINE void vf_storen(float *p, vf a, int n) { _mm256_maskstore_ps(p, vm_first(n), a); }

@@ -18,6 +18,7 @@ typedef __m512i vi;
 typedef __mmask16 vm;
 
 static CYNF_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static CYNF_INLINE void vf_load2(const float *p, vf *a, vf *b) { *a = vf_load(p); *b = vf_load(p + VL); }
 static CYNF_INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static CYNF_INLINE vf vf_loadn(const float *p, int n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 static CYNF_INLINE void vf_storen(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a); }

@@ -18,6 +18,16 @@ typedef int32x4_t vi;
 typedef uint32x4_t vm;
 
 static CYNF_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
+/* GCC 12 seldom makes one LDP of two loads whose places it knows, as it moves them apart first. */
+static CYNF_INLINE void vf_load2(const float *p, vf *a, vf *b)
+{
+#ifdef __clang__
+    *a = vld1q_f32(p);
+    *b = vld1q_f32(p + 4);
+#else
+    __asm__("ldp %q0, %q1, %2" : "=w"(*a), "=w"(*b) : "Ump"(*(const vf *)p), "m"(*(const vf *)(p + 4)));
+#endif
+}
 static CYNF_INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
 static CYNF_INLINE vf vf_loadn(const float *p, int n)
 {

@@ -28,6 +28,7 @@ typedef int32_t vi;
 typedef int vm;
 
 static CYNF_INLINE vf vf_load(const float *p) { return *p; }
+static CYNF_INLINE void vf_load2(const float *p, vf *a, vf *b) { *a = vf_load(p); *b = vf_load(p + VL); }
 static CYNF_INLINE void vf_store(float *p, vf a) { *p = a; }
 static CYNF_INLINE vf vf_loadn(const float *p, int n) { return n ? *p : 0.0f; }
 static CYNF_INLINE void vf_storen(float *p, vf a, int n) { if (n) *p = a; }

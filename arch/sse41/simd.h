@@ -18,6 +18,7 @@ typedef __m128i vi;
 typedef __m128 vm;
 
 static CYNF_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
+static CYNF_INLINE void vf_load2(const float *p, vf *a, vf *b) { *a = vf_load(p); *b = vf_load(p + VL); }
 static CYNF_INLINE void vf_store(float *p, vf a) { _mm_storeu_ps(p, a); }
 static CYNF_INLINE vf vf_loadn(const float *p, int n)
 {

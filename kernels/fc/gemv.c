@@ -29,7 +29,10 @@ static void pack(const void *g, cynf_tile t, const cynf_weights *w, void *packed
     cynf_conv2d_pack(&c, t, c.ic, w, packed);
 }
 
-/* Every row streams all weights, each panel of which the caches' read-ahead finds anew; a panel of few sums waits for the multiply-add's latency instead. */
+/*
+ * Every row streams all weights, each panel of which the caches' read-ahead finds anew; a panel of few sums waits for the multiply-add's latency instead. What a panel
+ * begins and ends with hides behind neither.
+ */
 static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
 {
     const cynf_fc *g = geometry;
@@ -37,9 +40,10 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     double ns = bytes / cynf_level_gbps(m, bytes), compute = 0;
     for (int n0 = 0; n0 < g->n; n0 += t.nv * t.v) {
         const int left = CYNF_CEIL_DIV(g->n - n0, t.v), nv = left < t.nv ? left : t.nv, sums = t.mr * nv;
-        compute += (double)g->k / t.mr * (sums > 8 ? sums : 8) * fma_ns + g->k % t.mr * 8 * fma_ns + 2 * sums * fma_ns + 3;
+        compute += (double)g->k / t.mr * (sums > 8 ? sums : 8) * fma_ns + g->k % t.mr * 8 * fma_ns + 2 * sums * fma_ns;
     }
-    ns = (compute > ns ? compute : ns) + (bytes > (double)m->cache_bytes[1] ? 100.0 * CYNF_CEIL_DIV(g->n, t.nv * t.v) : 0);
+    const double panel = bytes > (double)m->cache_bytes[1] ? 103 : 3;
+    ns = (compute > ns ? compute : ns) + panel * CYNF_CEIL_DIV(g->n, t.nv * t.v);
     return (g->m * ns + 5) * 1e-9;
 }
 

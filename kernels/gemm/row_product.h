@@ -16,6 +16,16 @@
 #define CYNF_SUMS_MAX 8
 #define CYNF_VECTORS_MAX 8
 
+/** n vectors, a literal, that lie one behind the other. */
+static CYNF_INLINE void cynf_load_vectors(const float *p, const int n, vf *a)
+{
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < n; v += 2)
+        vf_load2(p + v * VL, &a[v], &a[v + 1]);
+    if (n % 2)
+        a[n - 1] = vf_load(p + (n - 1) * VL);
+}
+
 /** A group of elements, max(sums, VK), going on from x and b. */
 static CYNF_INLINE void cynf_row_group(const int sums, const int vectors, const float *x, const float *b, vf sum[CYNF_SUMS_MAX][CYNF_VECTORS_MAX])
 {
@@ -25,10 +35,13 @@ static CYNF_INLINE void cynf_row_group(const int sums, const int vectors, const 
     for (int i = 0; i < (sums < VK ? VK : sums); i += VK) {
         const vk a = vk_load(x + i);
 #pragma GCC unroll 4
-        for (int lane = 0; lane < VK; lane++)
+        for (int lane = 0; lane < VK; lane++) {
+            vf row[CYNF_VECTORS_MAX];
+            cynf_load_vectors(b + (i + lane) * vectors * VL, vectors, row);
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
-                sum[(i + lane) % sums][v] = vf_fmak(sum[(i + lane) % sums][v], vf_load(b + ((i + lane) * vectors + v) * VL), a, lane);
+                sum[(i + lane) % sums][v] = vf_fmak(sum[(i + lane) % sums][v], row[v], a, lane);
+        }
     }
 }
 
