@@ -92,19 +92,22 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const cynf_conv2d *g = geometry;
     const cynf_conv2d_tiling s = cynf_conv2d_tiles(g, t);
     const int per_tile = s.tw * s.th, tail = s.th == 1 ? g->ow % s.tw : 0, icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg;
-    const double rows = (double)g->n * g->groups * CYNF_CEIL_DIV(g->oh, s.th), full = s.th == 1 ? g->ow / s.tw : 1; /* tiles of such a row */
+    const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
+    const double images = (double)g->n * g->groups, full = s.th == 1 ? g->ow / s.tw : 1; /* tiles of a row of tiles */
+    const cynf_tile low = {t.v, whole && s.th > 1 ? g->oh % s.th * s.tw : 0, t.nv}; /* the last one of an image */
+    const int rows = low.mr ? g->oh / s.th : CYNF_CEIL_DIV(g->oh, s.th);
     const double nominal = 2.0 * g->n * g->oh * g->ow * (double)cynf_conv2d_k(g) * g->oc;
     /* Taps on padding are not computed, or else copied. */
     const double k = cynf_conv2d_pads(g) ? (double)cynf_conv2d_k(g) : (double)cynf_conv2d_k(g) * cynf_geometry_flops(CYNF_OP_CONV2D, g) / nominal;
     const double copy = cynf_conv2d_pads(g) ? 8.0 * g->n * g->h * g->w * g->ic * cynf_conv2d_panels(g, t) / m->gbps[1] * 1e-9 : 0;
     const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == block);
     const double calls = (double)g->kh * CYNF_CEIL_DIV(icg, block) * (flat ? 1 : g->kw) * (full + (tail > 0)) * cynf_conv2d_panels(g, t); /* of the micro-kernel */
-    const bool whole = per_tile == t.mr; /* else the other rows of every tile stay empty */
     const double row = cynf_tile_cost(whole ? full : 0, whole ? tail : per_tile, k, g->oc / g->groups, t, isa, m) * set_conflicts(g, t, isa, m) + 3e-9 * calls;
+    const double tiles = images * (rows * row + (low.mr ? cynf_tile_cost(1, 0, k, g->oc / g->groups, low, isa, m) + 3e-9 * calls : 0));
     const double weights = (double)cynf_conv2d_packed_bytes(g, t), stream = weights / cynf_level_gbps(m, weights) * 1e-9; /* at least once */
     const double far = weights > (double)m->cache_bytes[1] ? 200e-9 * g->groups * cynf_conv2d_panels(g, t) : 0; /* each panel is found anew by the caches' read-ahead */
     const double scaling = g->scaled ? 2 * weights / m->gbps[1] * 1e-9 + 50e-9 : 0;
-    return scaling + far + (rows * row > stream ? rows * row : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
+    return scaling + far + (tiles > stream ? tiles : stream) + masks(g, s, k, t, isa, m) + copy + 50e-9;
 }
 
 /* In a blocked view the taps of a row of the kernel are summed block by block. */

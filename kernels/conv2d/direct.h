@@ -101,80 +101,119 @@ static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int 
 }
 
 /**
- * The same where mask is not literal: the masks of most taps at a border, all of a tile's rows without the first or the last column, have code of their own, and pixels are
- * asked for theirs in the rest alone.
+ * The same where mask is not literal: the masks of most taps at a border have code of their own. These are all of a tile's rows, and of one of two rows, one, without the first
+ * or the last column. Pixels are asked for theirs in the rest alone.
  */
 static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, uint32_t mask, int k, const float *x,
     const ptrdiff_t *off, const float *w, cynf_ahead ahead, ptrdiff_t done, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
-    const int half = mr % 2 ? mr : mr / 2;
-    const uint32_t all = CYNF_ROWS(mr), first = all & ~UINT32_C(1), last = all >> 1, firsts = first & ~(UINT32_C(1) << half), lasts = last & ~(UINT32_C(1) << (half - 1));
+    const int half = mr / 2;
+    const uint32_t all = CYNF_ROWS(mr), low = CYNF_ROWS(half), high = all & ~low;
+    const uint32_t first = ~UINT32_C(1), last = all >> 1, firsts = first & ~(UINT32_C(1) << half), lasts = last & ~(UINT32_C(1) << (half - 1));
 #define TAPS(mask_) cynf_conv2d_direct_taps(s, mr, nv, asks, mask_, k, x, off, w, ahead, done, acc)
+#define CASE(mask_) \
+    else if (mask == (mask_)) \
+        TAPS(mask_);
     if (CYNF_LITERAL || VL == 1 || mr < 4)
         TAPS(mask);
-    else if (mask == first)
-        TAPS(first);
-    else if (mask == last)
-        TAPS(last);
-    else if (half < mr && mask == firsts)
-        TAPS(firsts);
-    else if (half < mr && mask == lasts)
-        TAPS(lasts);
+    CASE(all & first)
+    CASE(last)
+    else if (mr % 2)
+        TAPS(mask);
+    CASE(all & firsts)
+    CASE(lasts)
+    CASE(low)
+    CASE(low & firsts)
+    CASE(low & lasts)
+    CASE(high)
+    CASE(high & firsts)
+    CASE(high & lasts)
     else
         TAPS(mask);
+#undef CASE
 #undef TAPS
 }
 
+/** What a tile of the direct convolution is: whole, all of whose horizontal taps are inside, and all vertical ones, if it has several rows; else what of its place is literal. */
+typedef enum cynf_conv2d_tile_kind { CYNF_TILE_ANY, CYNF_TILE_WHOLE, CYNF_TILE_COLUMNS, CYNF_TILE_PLACE } cynf_conv2d_tile_kind;
+
 /**
- * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image, all of whose horizontal taps are inside when whole is set (and all vertical ones, if it
- * has several rows). x points at the image and the group's channels, y and r at the image. ahead: the tile's shares of the next panel, which it asks for where s.ahead is
- * set, and of what is read after this layer, where asks is; behind the last panel lie the next layer's weights or nothing, which does no harm. known: g, ow0 and columns are
- * literals, and so is the mask of each tap.
+ * The taps of one row of the kernel: a is where its first one meets the tile's first pixel, b its weights, in_rows the tile's rows that it meets, as a mask of their first
+ * columns. Returns the next row's weights.
  */
-static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, bool whole, const bool known, int oh0,
-    int ow0, int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, cynf_ahead ahead, const float *r, float *y)
+static CYNF_INLINE const float *cynf_conv2d_direct_row(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, const cynf_conv2d_tile_kind kind,
+    int ow0, int columns, uint32_t in_rows, const ptrdiff_t *off, const float *a, const float *packed, const float *b, cynf_ahead ahead, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])
 {
-    const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg, ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
-    const uint32_t row_bits = cynf_conv2d_row_bits(s);
-    int kh0 = 0, kh1 = g->kh;
-    if (ih0 < 0 || ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh >= g->h) { /* the taps that meet the image for some row of the tile */
-        const int below = -(ih0 + (rows - 1) * g->sh), above = CYNF_CEIL_DIV(g->h - ih0, g->dh);
-        kh0 = below > 0 ? CYNF_CEIL_DIV(below, g->dh) : 0;
-        kh1 = above < kh1 ? above : kh1;
+    const int icg = g->ic / g->groups, block = g->x.b < icg ? g->x.b : icg;
+    for (int c0 = 0; c0 < icg; c0 += block) {
+        const int width = icg - c0 < block ? icg - c0 : block;
+        const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
+        const bool literal = kind == CYNF_TILE_PLACE || (kind == CYNF_TILE_COLUMNS && in_rows == cynf_conv2d_row_bits(s));
+        if (literal && !(flat && width < VL)) {
+#pragma GCC unroll 16
+            for (int kw = 0; kw < g->kw; kw++, b += (ptrdiff_t)width * nv * VL)
+                cynf_conv2d_direct_taps(s, mr, nv, asks, cynf_conv2d_columns(g, ow0, columns, kw) * (kind == CYNF_TILE_PLACE ? in_rows : cynf_conv2d_row_bits(s)), width,
+                    a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead, (b - packed) / (nv * VL), acc);
+            continue;
+        }
+        for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
+            uint32_t mask = CYNF_ROWS(s.tw * s.th);
+            kw1 = flat ? g->kw : kw + 1;
+            if (kind != CYNF_TILE_WHOLE) {
+                const uint32_t in_columns = cynf_conv2d_columns(g, ow0, columns, kw);
+                for (kw1 = kw + 1; flat && kw1 < g->kw && cynf_conv2d_columns(g, ow0, columns, kw1) == in_columns;)
+                    kw1++;
+                mask = in_columns * in_rows;
+            }
+            const int k = (kw1 - kw) * width;
+            cynf_conv2d_direct_border_taps(s, mr, nv, asks, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead, (b - packed) / (nv * VL), acc);
+            b += (ptrdiff_t)k * nv * VL;
+        }
     }
-    const float *b = packed + nv * VL + (ptrdiff_t)kh0 * g->kw * icg * nv * VL;
+    return b;
+}
+
+/** The rows of a tile that row kh of the kernel meets, as a mask of their first columns. */
+static CYNF_INLINE uint32_t cynf_conv2d_rows_inside(const cynf_conv2d *g, cynf_conv2d_tiling s, int oh0, int rows, int kh)
+{
+    int lo, hi;
+    cynf_conv2d_inside(oh0, rows, g->h, g->sh, g->pt - kh * g->dh, &lo, &hi);
+    return cynf_conv2d_row_bits(s) & CYNF_ROWS(hi * s.tw) & ~CYNF_ROWS(lo * s.tw);
+}
+
+/**
+ * One tile, its first pixel (oh0, ow0), rows x columns of its pixels in the image. x points at the image and the group's channels, y and r at the image. ahead: the tile's
+ * shares of the next panel, which it asks for where s.ahead is set, and of what is read after this layer, where asks is; behind the last panel lie the next layer's weights or
+ * nothing, which does no harm. Of CYNF_TILE_COLUMNS g, ow0 and columns are literals, and so is the mask of each tap that meets all rows; of CYNF_TILE_PLACE oh0 and rows too,
+ * and all masks.
+ */
+static CYNF_INLINE void cynf_conv2d_direct_tile(const cynf_conv2d *g, cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, const cynf_conv2d_tile_kind kind,
+    int oh0, int ow0, int rows, int columns, int n, const ptrdiff_t *off, const cynf_conv2d_offsets *o, const float *x, const float *packed, cynf_ahead ahead, const float *r,
+    float *y)
+{
+    const int ih0 = oh0 * g->sh - g->pt, iw0 = ow0 * g->sw - g->pl;
+    const ptrdiff_t row = (ptrdiff_t)g->kw * (g->ic / g->groups) * nv * VL; /* of weights */
+    const float *const a = x + (ptrdiff_t)ih0 * g->x.rs + (ptrdiff_t)iw0 * g->x.ps;
     vf acc[CYNF_MR_MAX][CYNF_NV_MAX];
     cynf_tile_init(mr, nv, packed, acc);
-    for (int kh = kh0; kh < kh1; kh++) {
-        const float *a = x + (ptrdiff_t)(ih0 + kh * g->dh) * g->x.rs + (ptrdiff_t)iw0 * g->x.ps;
-        int lo = 0, hi = rows;
-        if (!whole)
-            cynf_conv2d_inside(oh0, rows, g->h, g->sh, g->pt - kh * g->dh, &lo, &hi);
-        const uint32_t in_rows = row_bits & CYNF_ROWS(hi * s.tw) & ~CYNF_ROWS(lo * s.tw);
-        for (int c0 = 0; c0 < icg; c0 += block) {
-            const int width = icg - c0 < block ? icg - c0 : block;
-            const bool flat = g->kw == 1 || (g->dw == 1 && g->x.ps == width); /* neighbouring taps are neighbours in memory */
-            if (known && in_rows == row_bits && !(flat && width < VL)) {
-#pragma GCC unroll 16
-                for (int kw = 0; kw < g->kw; kw++, b += (ptrdiff_t)width * nv * VL)
-                    cynf_conv2d_direct_taps(s, mr, nv, asks, cynf_conv2d_columns(g, ow0, columns, kw) * row_bits, width,
-                        a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead, (b - packed) / (nv * VL), acc);
-                continue;
-            }
-            for (int kw = 0, kw1; kw < g->kw; kw = kw1) {
-                uint32_t mask = CYNF_ROWS(s.tw * s.th);
-                kw1 = flat ? g->kw : kw + 1;
-                if (!whole) {
-                    const uint32_t in_columns = cynf_conv2d_columns(g, ow0, columns, kw);
-                    for (kw1 = kw + 1; flat && kw1 < g->kw && cynf_conv2d_columns(g, ow0, columns, kw1) == in_columns;)
-                        kw1++;
-                    mask = in_columns * in_rows;
-                }
-                const int k = (kw1 - kw) * width;
-                cynf_conv2d_direct_border_taps(s, mr, nv, asks, mask, k, a + cynf_channel(&g->x, c0) + (ptrdiff_t)kw * g->dw * g->x.ps, off, b, ahead,
-                    (b - packed) / (nv * VL), acc);
-                b += (ptrdiff_t)k * nv * VL;
-            }
+    if (kind == CYNF_TILE_PLACE) {
+#pragma GCC unroll 8
+        for (int kh = 0; kh < g->kh; kh++) {
+            const uint32_t in_rows = cynf_conv2d_rows_inside(g, s, oh0, rows, kh);
+            if (in_rows)
+                cynf_conv2d_direct_row(g, s, mr, nv, asks, kind, ow0, columns, in_rows, off, a + (ptrdiff_t)kh * g->dh * g->x.rs, packed, packed + nv * VL + kh * row, ahead, acc);
+        }
+    } else {
+        int kh0 = 0, kh1 = g->kh;
+        if (ih0 < 0 || ih0 + (rows - 1) * g->sh + (g->kh - 1) * g->dh >= g->h) { /* the taps that meet the image for some row of the tile */
+            const int below = -(ih0 + (rows - 1) * g->sh), above = CYNF_CEIL_DIV(g->h - ih0, g->dh);
+            kh0 = below > 0 ? CYNF_CEIL_DIV(below, g->dh) : 0;
+            kh1 = above < kh1 ? above : kh1;
+        }
+        const float *b = packed + nv * VL + kh0 * row;
+        for (int kh = kh0; kh < kh1; kh++) {
+            const uint32_t in_rows = kind == CYNF_TILE_WHOLE ? cynf_conv2d_row_bits(s) : cynf_conv2d_rows_inside(g, s, oh0, rows, kh);
+            b = cynf_conv2d_direct_row(g, s, mr, nv, asks, kind, ow0, columns, in_rows, off, a + (ptrdiff_t)kh * g->dh * g->x.rs, packed, b, ahead, acc);
         }
     }
     cynf_conv2d_finish(g, s, mr, nv, oh0, ow0, rows, columns, n, o, r, y, acc);
@@ -214,19 +253,24 @@ static CYNF_INLINE void cynf_conv2d_direct_panel(const cynf_conv2d *g, cynf_conv
         const cynf_ahead ahead = {packed + panel_size + tile % chunk * (panel_size / chunk), nv * VL / chunk, asks ? next.at + tile * next.per_tile : NULL, next.pace};
         /*
          * With a literal geometry the whole tile is straight-line code of its own, and so are what is left of a row without padding, and the first and the last tile of a
-         * row with it; at run time one text serves all.
+         * row with it, and of an image whose tiles are several rows; at run time one text serves all.
          */
-        const int last = (s.tiles_w - 1) * s.tw;
+        const int last = (s.tiles_w - 1) * s.tw, bottom = (CYNF_CEIL_DIV(g->oh, s.th) - 1) * s.th;
+        const bool places = CYNF_LITERAL && s.th > 1 && g->kh * g->kw <= 25 && oh == g->oh;
         if (CYNF_LITERAL && (whole || !rest))
-            cynf_conv2d_direct_tile(g, s, mr, nv, asks, true, false, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, CYNF_TILE_WHOLE, oh0, ow0, s.th, s.tw, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && rest > 0)
-            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, asks, true, false, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, end_of_row, rest, nv, asks, CYNF_TILE_WHOLE, oh0, ow0, 1, rest, n, off, &o, x, packed, ahead, r, y);
+        else if (places && !oh0)
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, CYNF_TILE_PLACE, 0, 0, bottom ? s.th : g->oh, g->ow, n, off, &o, x, packed, ahead, r, y);
+        else if (places && oh0 == bottom)
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, CYNF_TILE_PLACE, bottom, 0, g->oh - bottom, g->ow, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && !ow0)
-            cynf_conv2d_direct_tile(g, s, mr, nv, asks, false, true, oh0, 0, rows, last ? s.tw : g->ow, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, CYNF_TILE_COLUMNS, oh0, 0, rows, last ? s.tw : g->ow, n, off, &o, x, packed, ahead, r, y);
         else if (CYNF_LITERAL && ow0 == last)
-            cynf_conv2d_direct_tile(g, s, mr, nv, asks, false, true, oh0, last, rows, g->ow - last, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, CYNF_TILE_COLUMNS, oh0, last, rows, g->ow - last, n, off, &o, x, packed, ahead, r, y);
         else
-            cynf_conv2d_direct_tile(g, s, mr, nv, asks, whole, false, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
+            cynf_conv2d_direct_tile(g, s, mr, nv, asks, whole ? CYNF_TILE_WHOLE : CYNF_TILE_ANY, oh0, ow0, rows, columns, n, off, &o, x, packed, ahead, r, y);
         if ((ow0 += s.tw) >= g->ow) {
             ow0 = 0;
             oh0 += s.th;
