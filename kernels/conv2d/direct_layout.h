@@ -17,7 +17,7 @@
 
 #define CYNF_CONV2D_NEAR_BYTES (16 << 10)   /**< weights up to here are not asked for ahead of their use */
 #define CYNF_CONV2D_CHUNK_BYTES (512 << 10) /**< about half of a second-level cache */
-#define CYNF_CONV2D_AHEAD_TILES 32          /**< nor where each serves more tiles: the first one waits, but it is one of many */
+#define CYNF_CONV2D_AHEAD_TILES 32          /**< nor where each serves more tiles: the first one waits, but it is one of many; of one vector, a quarter: a load for each product */
 
 /** Multiplications per output element. */
 static CYNF_INLINE size_t cynf_conv2d_k(const cynf_conv2d *g)
@@ -60,7 +60,7 @@ typedef struct cynf_conv2d_tiling {
     int32_t tw, th, tiles_w, tiles, per_block, blocks;
     int32_t chunk;     /**< blocks that the panels pass over one after the other, before they do so over the next ones: all, or those whose input stays in a near cache */
     bool panels_outer; /**< the order of units in a chunk: the one that moves fewer bytes */
-    bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far, and the tile is not bound by its loads */
+    bool ahead;        /**< the tiles of a panel ask for the next one: the weights come from far */
 } cynf_conv2d_tiling;
 
 /** Where a unit lies whose panels and n items go chunk by chunk of the items: the chunk's first item and number of items, and the unit's place in it. */
@@ -95,7 +95,7 @@ static CYNF_INLINE cynf_conv2d_tiling cynf_conv2d_tiles(const cynf_conv2d *g, cy
     const int64_t chunks = CYNF_CEIL_DIV(image * 4, CYNF_CONV2D_CHUNK_BYTES);
     const bool cut = s.panels_outer && !cynf_conv2d_pads(g) && chunks > 2 && image + chunks * weights < weights + panels * image;
     s.chunk = cut ? CYNF_CEIL_DIV(s.blocks, (int32_t)chunks) : s.blocks;
-    s.ahead = s.panels_outer && t.nv > 1 && weights * 4 > CYNF_CONV2D_NEAR_BYTES && s.chunk * s.per_block <= CYNF_CONV2D_AHEAD_TILES;
+    s.ahead = s.panels_outer && weights * 4 > CYNF_CONV2D_NEAR_BYTES && s.chunk * s.per_block <= CYNF_CONV2D_AHEAD_TILES / (t.nv > 1 ? 1 : 4);
     return s;
 }
 
