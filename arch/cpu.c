@@ -111,7 +111,8 @@ const cynf_machine *cynf_machine_default(void)
         memcpy(m.gbps, gbps, sizeof gbps);
         m.cache_bytes[0] = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
         m.cache_bytes[1] = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
-        m.cache_bytes[2] = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 2 << 20);
+        const int64_t last = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 2 << 20), share = 64 << 20; /* servers have more, for dozens of cores and their tenants */
+        m.cache_bytes[2] = last < share ? last : share;
         m.cores = (int32_t)cache_bytes(_SC_NPROCESSORS_ONLN, 1);
         of = target;
     }

@@ -69,7 +69,7 @@ static double set_conflicts(const cynf_conv2d *g, cynf_tile t, cynf_isa isa, con
         sets /= 2;
     if (CYNF_CEIL_DIV(t.mr, sets) < ways)
         return 1;
-    const double fetch = t.mr * 64 / m->gbps[1], compute = t.mr * t.nv * 2.0 * t.v / m->gflops[isa];
+    const double fetch = 1.7 * t.mr * 64 / m->gbps[1], compute = t.mr * t.nv * 2.0 * t.v / m->gflops[isa];
     return fetch > compute ? fetch / compute : 1;
 }
 

@@ -48,20 +48,24 @@ static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
 }
 
 /**
- * Modelled seconds: the products at the FMA peak, or the streaming of U if that is longer; the transforms, of forward and inverse vector
- * instructions a tile and vector of channels (two an FMA's time; fewer with AVX-512, which their stores bound, and NEON, as counted under qemu and by llvm-mca); V and M
- * out and in again.
+ * Modelled seconds: the products at the FMA peak, of tiles too small to hide its latency too, or the streaming of U if that is longer, both where U comes from beyond the
+ * second-level cache, as nothing asks for it; the transforms, of forward and inverse vector instructions a tile and vector of channels (two an FMA's time; fewer with AVX-512,
+ * which their stores bound, and NEON, as counted under qemu and by llvm-mca); V and M out and in again.
  */
 static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
 {
     const double rows = (double)l->images * l->rows, oc = (double)l->panels * l->nr, second = 1e-9 / m->gflops[isa];
     const double calls = (double)CYNF_CEIL_DIV(l->images * l->rows, t.mr) * l->slabs * l->panels; /* of the micro-kernel */
-    const double products = 2 * rows * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8) /* one vector a row: a load for every product */ + 3e-9 * calls;
-    const double u = (double)conv2d_tiling_packed(l), weights = u * (l->shared ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
+    const int last = l->tb % t.mr, least = CYNF_CEIL_DIV(8, t.nv); /* rows whose multiply-adds hide the latency of one */
+    const double full = (double)(l->tb / t.mr) * (t.mr > least ? t.mr : least), tiles = rows / l->tb * (full + (last && last < least ? least : last));
+    const double products = 2 * tiles * l->slabs * g->ic * oc * second / (t.nv > 1 ? 0.9 : 0.8) /* one vector a row: a load for every product */ + 3e-9 * calls;
+    const double u = (double)conv2d_tiling_packed(l);
+    const bool once = l->shared && u / l->panels < (double)m->cache_bytes[1] / 2, beyond = u > (double)m->cache_bytes[1];
+    const double weights = u * (once ? 1 : l->blocks) * conv2d_tiling_byte(m, u);
     const double vectors = rows * (forward * l->parts * CYNF_CEIL_DIV(g->ic / l->parts, t.v) + inverse * CYNF_CEIL_DIV(g->oc, t.v));
     const double v_bytes = 4.0 * (double)l->v_block, m_bytes = (double)l->m_bytes;
     const double slabs = 2 * 4 * rows * l->slabs * (l->kp * conv2d_tiling_byte(m, v_bytes) + oc * conv2d_tiling_byte(m, m_bytes));
-    return (products > weights ? products : weights) + vectors * t.v * second * (isa == CYNF_ISA_NEON ? 2.6 : t.v >= 16 ? 2 : 1.5) + slabs;
+    return (beyond ? products + weights : products > weights ? products : weights) + vectors * t.v * second * (isa == CYNF_ISA_NEON ? 2.6 : t.v >= 16 ? 2 : 1.5) + slabs;
 }
 
 #define CYNF_TILED_ALGO(algo_, header_, group, measured_) \
