@@ -88,5 +88,5 @@ void cynf_runner_step(const cynf_runner *r, int i, const cynf_machine *m, cynf_s
 {
     const cynf_step *s = &r->program->step[i];
     *out = (cynf_step_info){.layer = s->name, .kernel = cynf_kernel_name(s->kernel), .flops = cynf_geometry_flops(s->problem.op, &s->problem.u),
-        .bound_seconds = cynf_roofline(&s->problem, m ? m : cynf_machine_default(), r->program->threads), .weight_bytes = s->packed_bytes};
+        .bound_seconds = cynf_roofline(&s->problem, m ? m : cynf_machine_default(), r->program->threads, NULL), .weight_bytes = s->packed_bytes};
 }

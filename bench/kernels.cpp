@@ -170,7 +170,7 @@ void run(benchmark::State &state, const cynf_problem &p, const cynf_kernel *k, b
     state.counters["FLOP/s"] = Counter(cynf_geometry_flops(p.op, g), Counter::kIsIterationInvariantRate, Counter::kIs1000);
     state.counters["bytes/s"] = Counter(bytes, Counter::kIsIterationInvariantRate, Counter::kIs1000);
     if (share && p.op != CYNF_OP_LOOKUP)
-        state.counters["share"] = Counter(cynf_roofline(&p, &machine, 1), Counter::kIsIterationInvariantRate);
+        state.counters["share"] = Counter(cynf_roofline(&p, &machine, 1, nullptr), Counter::kIsIterationInvariantRate);
 }
 
 /* False: the line cannot be read. */

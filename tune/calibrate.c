@@ -135,7 +135,7 @@ void cynf_calibrate(cynf_machine *out)
         out->cache_bytes[2] = (int64_t)(most >> holds);
 }
 
-double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads)
+double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads, const char **limit)
 {
     double peak = 0, elems = 0;
     for (int i = 0; i < CYNF_ISA_COUNT; i++)
@@ -153,5 +153,9 @@ double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threa
         level++;
     /* Each core has its own first two levels; the others are shared. */
     const double bandwidth = m->gbps[level] * (level < 2 ? threads : 1);
-    return fmax(cynf_geometry_flops(p->op, &p->u) / (peak * threads), bytes / bandwidth) * 1e-9;
+    static const char *const levels[] = {"L1", "L2", "L3", "DRAM"};
+    const double compute = cynf_geometry_flops(p->op, &p->u) / (peak * threads), memory = bytes / bandwidth;
+    if (limit)
+        *limit = compute > memory ? "FMA" : levels[level];
+    return fmax(compute, memory) * 1e-9;
 }

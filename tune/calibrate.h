@@ -12,7 +12,10 @@
  */
 void cynf_calibrate(cynf_machine *out);
 
-/** Bounds below which no direct computation of p can fall: multiply-adds at the peak, operands from the level of memory that they fit into. */
-double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads);
+/**
+ * Seconds below which no direct computation of p can fall: the longer of multiply-adds at the peak, and operands from the level of memory that they fit into. *limit, unless
+ * NULL: which it is, "FMA", "L1", "L2", "L3" or "DRAM".
+ */
+double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads, const char **limit);
 
 #endif

@@ -261,7 +261,9 @@ cJSON *cynf_measure_problem(cynf_measurer *m, const cynf_problem *p, const cynf_
     bool good = n > 0 && candidates && a;
     if (good) {
         a->m = m;
-        cynf_plan_put(entry, "bound_us", cynf_plan_number(1e6 * cynf_roofline(p, &m->machine, m->threads), 3));
+        const char *limit;
+        cynf_plan_put(entry, "bound_us", cynf_plan_number(1e6 * cynf_roofline(p, &m->machine, m->threads, &limit), 3));
+        cynf_plan_put(entry, "bound_by", cJSON_CreateString(limit));
         for (int i = 0; i < n; i++)
             cJSON_AddItemToObject(cJSON_AddObjectToObject(candidates, k[i]->name), "modelled_us",
                 cynf_plan_number(1e6 * cynf_kernel_cost(k[i], &p->u, &m->machine), 3));

@@ -101,7 +101,8 @@ typedef struct member {
 static const member root_members[] = {{"version", POSITIVE, false}, {"machines", OBJECT, false}, {0}};
 static const member machine_members[] = {{"library", TEXT, false}, {"compiler", TEXT, false}, {"cores", POSITIVE, false}, {"cache_bytes", ARRAY, false},
     {"exact", FLAG, true}, {"gbps", ARRAY, false}, {"gflops", OBJECT, false}, {"kernels", OBJECT, false}, {"models", OBJECT, false}, {0}};
-static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NOT_NEGATIVE, false}, {"exact_cost", POSITIVE, true}, {"unrestricted", TEXT, true}, {"candidates", OBJECT, false}, {0}};
+static const member kernel_members[] = {{"kernel", TEXT, false}, {"bound_us", NOT_NEGATIVE, false}, {"bound_by", TEXT, true},
+    {"exact_cost", POSITIVE, true}, {"unrestricted", TEXT, true}, {"candidates", OBJECT, false}, {0}};
 static const member candidate_members[] = {{"modelled_us", NOT_NEGATIVE, false}, {"median_us", POSITIVE, true}, {"min_us", POSITIVE, true},
     {"spread", NOT_NEGATIVE, true}, {"error", NOT_NEGATIVE, true}, {"share", NOT_NEGATIVE, true}, {"left_out", TEXT, true}, {0}};
 static const member model_members[] = {{"name", TEXT, false}, {"tuned_us", NOT_NEGATIVE, false}, {"default_us", NOT_NEGATIVE, false}, {"spread", NOT_NEGATIVE, false},

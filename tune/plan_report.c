@@ -75,12 +75,13 @@ static void explain_kernel(const cJSON *kernel, FILE *out)
     char line[256];
     const char *winner = text(kernel, "kernel");
     const cJSON *w = member(member(kernel, "candidates"), winner), *second = runner_up(kernel), *c;
+    const char *const limit = member(kernel, "bound_by") ? text(kernel, "bound_by") : "", *const by = *limit ? " by " : "";
     fprintf(out, "  %s%s\n", describe(kernel->string, line, sizeof line), strstr(kernel->string, " threads="));
     if (member(w, "median_us"))
-        fprintf(out, "    winner     %s  %.3f us +- %.0f %%, error %.1e; bound %.3f us, share %.0f %%\n", winner, number(w, "median_us"),
-            100 * number(w, "spread"), fmax(number(w, "error"), 0), number(kernel, "bound_us"), 100 * number(w, "share"));
+        fprintf(out, "    winner     %s  %.3f us +- %.0f %%, error %.1e; bound %.3f us%s%s, share %.0f %%\n", winner, number(w, "median_us"),
+            100 * number(w, "spread"), fmax(number(w, "error"), 0), number(kernel, "bound_us"), by, limit, 100 * number(w, "share"));
     else
-        fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"));
+        fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us%s%s\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"), by, limit);
     if (member(kernel, "exact_cost") && member(kernel, "unrestricted"))
         fprintf(out, "    exact      modelled %.2f x %s\n", number(kernel, "exact_cost"), text(kernel, "unrestricted"));
     if (second)

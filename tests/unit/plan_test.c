@@ -111,7 +111,7 @@ START_TEST(edited_plans_are_refused)
     refuse_edited(text, "\"candidates\":\t{", "\"candidates\":\t3, \"was\":\t{", "candidates: expected an object");
     refuse_edited(text, "\"library\":\t", "\"librarian\":\t", "library: expected a string, found nothing");
     refuse_edited(text, "\"kernel\":\t\"cynf_", "\"kernel\":\t\"cynf_my_", "this build has no kernel named \"cynf_my_");
-    refuse_edited(text, "threads=1\":\t{\n\t\t\t\t\t\"bound_us\"", "strings=1\":\t{\n\t\t\t\t\t\"bound_us\"", "the key is no problem");
+    refuse_edited(text, "threads=1\":\t{\n\t\t\t\t\t\"bound_by\"", "strings=1\":\t{\n\t\t\t\t\t\"bound_by\"", "the key is no problem");
     refuse_edited(text, "\"library\":\t", "\"library\":\t\"x\",\n\"library\":\t", "the key \"library\" stands twice");
     /* Truncated anywhere. */
     const size_t n = strlen(text);
@@ -654,6 +654,9 @@ START_TEST(exact_plans)
     cynf_plan_explain(exact, f);
     fclose(f);
     ck_assert_ptr_nonnull(strstr(words, "exact kernels alone"));
+    const char *by = strstr(words, " us by "); /* what binds the first problem */
+    ck_assert_ptr_nonnull(by);
+    ck_assert_msg(!strncmp(by + 7, "FMA", 3) || !strncmp(by + 7, "L", 1) || !strncmp(by + 7, "DRAM", 4), "%.20s", by);
     ck_assert_ptr_nonnull(strstr(words, "; exact costs "));
     free(words);
     /* A plan of all kernels: those that are not exact, the dense layer's of several sums among them, are not used. */
