@@ -101,8 +101,8 @@ static CYNF_INLINE void cynf_conv2d_direct_taps(cynf_conv2d_tiling s, const int 
 }
 
 /**
- * The same where mask is not literal: the masks of most taps at a border have code of their own. These are all of a tile's rows, and of one of two rows, one, without the first
- * or the last column. Pixels are asked for theirs in the rest alone.
+ * The same where mask is not literal: the masks of most taps at a border have code of their own. These lack the first or the last column, and of a tile of two rows perhaps
+ * one of the rows. In the rest alone each pixel is asked for its bit.
  */
 static CYNF_INLINE void cynf_conv2d_direct_border_taps(cynf_conv2d_tiling s, const int mr, const int nv, const bool asks, uint32_t mask, int k, const float *x,
     const ptrdiff_t *off, const float *w, cynf_ahead ahead, ptrdiff_t done, vf acc[CYNF_MR_MAX][CYNF_NV_MAX])

@@ -17,7 +17,8 @@
 
 #define CYNF_CONV2D_NEAR_BYTES (16 << 10)   /**< weights up to here are not asked for ahead of their use */
 #define CYNF_CONV2D_CHUNK_BYTES (512 << 10) /**< about half of a second-level cache */
-#define CYNF_CONV2D_AHEAD_TILES 32          /**< nor where each serves more tiles: the first one waits, but it is one of many; of one vector, a quarter: a load for each product */
+/** Nor where each serves more tiles: the first one waits, but it is one of many. Of tiles of one vector, which load an operand for each product, a quarter. */
+#define CYNF_CONV2D_AHEAD_TILES 32
 
 /** Multiplications per output element. */
 static CYNF_INLINE size_t cynf_conv2d_k(const cynf_conv2d *g)

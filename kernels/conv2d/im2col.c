@@ -50,7 +50,8 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     const double pieces = flat ? g->kh : (double)g->kh * g->kw * CYNF_CEIL_DIV(icg, block);
     const double gather = ((pieces * 2 + k / t.v) * 1e-9 + 4 * k / m->gbps[1] * 1e-9) * g->n * g->groups * g->oh * g->ow;
     const bool whole = s.tw * s.th == t.mr;
-    const double weights = (double)cynf_conv2d_packed_bytes(g, t), far = weights > (double)m->cache_bytes[1] ? weights / cynf_level_gbps(m, weights) * 1e-9 : 0; /* nothing asks for them */
+    const double weights = (double)cynf_conv2d_packed_bytes(g, t);
+    const double far = weights > (double)m->cache_bytes[1] ? weights / cynf_level_gbps(m, weights) * 1e-9 : 0; /* nothing asks for them ahead of their use */
     return far + rows * cynf_tile_cost(whole ? full : 0, whole ? tail : s.tw * s.th, k, g->oc / g->groups, t, isa, m) + gather + 100e-9;
 }
 

@@ -48,9 +48,9 @@ static inline double conv2d_tiling_byte(const cynf_machine *m, double size)
 }
 
 /**
- * Modelled seconds: the products at the FMA peak, of tiles too small to hide its latency too, or the streaming of U if that is longer, both where U comes from beyond the
- * second-level cache, as little of it is hidden by asking ahead; the transforms, of forward and inverse vector instructions a tile and vector of channels (two an FMA's time; fewer with AVX-512,
- * which their stores bound, and NEON, as counted under qemu and by llvm-mca); V and M out and in again.
+ * Modelled seconds: the products at the FMA peak (rows too few to hide its latency take as long as enough of them) or the streaming of U, if that is longer, and both where
+ * U comes from beyond the second-level cache, as little of it is hidden by asking ahead; the transforms, of forward and inverse vector instructions a tile and vector of channels
+ * (two an FMA's time; fewer with AVX-512, which their stores bound, and NEON, as counted under qemu and by llvm-mca); V and M out and in again.
  */
 static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling *l, cynf_tile t, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
 {
