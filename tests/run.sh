@@ -59,14 +59,30 @@ goldens() # MASK FOLDER...
     CYNF_CPU_MASK=$mask "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt "$@"
 }
 
-# The golden of chains, generated, by one and by five rows.
+# One golden, generated for this machine.
+generated_golden() # NAME
+{
+    mkdir -p "$out/$1"
+    cp "tests/golden/data/$1.h5" "$out/$1"
+    CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -s tests/golden/supported.txt "$out/$1"
+}
+
+# Chains by one and by five rows.
 banded_chains()
 {
     local rows status=0
-    mkdir -p "$out/chains"
-    cp tests/golden/data/chains.h5 "$out/chains"
     for rows in 1 5; do
-        CYNF_BANDS=$rows CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -s tests/golden/supported.txt "$out/chains" || status=1
+        CYNF_BANDS=$rows generated_golden chains || status=1
+    done
+    return $status
+}
+
+# The borders of maps that are smaller than a tile of direct, which have code of their own in generated models.
+small_maps()
+{
+    local isa status=0
+    for isa in $isas; do
+        CYNF_CPU_MASK=$isa CYNF_KERNEL=direct generated_golden conv2d_small_maps || status=1
     done
     return $status
 }
@@ -128,6 +144,7 @@ for isa in $isas; do
 done
 step 'goldens of this repository, in bands of rows' env CYNF_BANDS=2 "$out/gcc/tests/golden/run-goldens" -s tests/golden/supported.txt tests/golden/data
 step 'chains in bands of rows, generated: the same bits' banded_chains
+step 'small maps, generated, direct: the same bits' small_maps
 step 'goldens of this repository, by SLEEF' "$out/gcc/tests/golden/run-goldens" -f sleef -s tests/golden/supported.txt tests/golden/data
 step 'goldens of this repository, exact: the same bits' exact_goldens "$out/bits" tests/golden/data
 step 'goldens of this repository, exact, generated: every fifth' env CFLAGS=-O1 "$out/gcc/tests/golden/run-goldens" -n fixed -e 5 -x "$out/bits" \

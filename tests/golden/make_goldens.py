@@ -307,6 +307,14 @@ def int8_einsum():
     return model
 
 
+def small_maps():
+    """Maps of so few columns that a register tile of a direct convolution is several of their rows, the last one perhaps fewer."""
+    i = L.Input((7, 7, 12))
+    x = L.Conv2D(20, 3, padding='same', activation='relu')(i)
+    y = L.Conv2D(16, 3, strides=2, padding='same')(x)
+    return keras.Model(i, [L.Conv2D(9, 5, padding='same', activation='elu')(x), L.Conv2D(9, 3, padding='same')(y), L.Conv2D(8, 3, dilation_rate=2, padding='same')(x)])
+
+
 def products():
     """1x1 convolutions large enough for one level of Strassen, with an odd number of pixels, too."""
     i = L.Input((7, 9, 16))
@@ -320,6 +328,7 @@ def products():
 CASES = {
     'conv2d_stride_same': lambda: sequential((11, 10, 3), L.Conv2D(20, (3, 4), strides=(2, 3), padding='same', activation='elu')),
     'conv2d_dilated': lambda: sequential((14, 13, 6), L.Conv2D(9, 3, dilation_rate=(2, 3), padding='same')),
+    'conv2d_small_maps': small_maps,
     'conv2d_groups': lambda: sequential((8, 8, 12), L.Conv2D(24, 3, groups=3)),
     'conv2d_3x3_wide': lambda: sequential((20, 20, 16), L.Conv2D(32, 3, padding='same', activation='relu'), L.Conv2D(32, 3)),
     'conv2d_15x15': lambda: sequential((24, 24, 4), L.Conv2D(8, 15, padding='same')),
