@@ -5,7 +5,7 @@
  * A line of a shapes file is a name and a geometry as cynf_geometry_print() writes it; views and strides of plain tensors may be left out of convolutions,
  * pooling, dense and recurrent layers. Benchmarks are called <shape>/<kernel>/hot, all operands in the cache as the last run left them, and
  * <shape>/<kernel>/cold, where other data went through the caches before each run. Counters: useful operations (FLOP/s), bytes/s of weights and
- * activations, and share, of what this machine could do at best (cynf_roofline() after a calibration).
+ * activations, and share, of what the algorithm could do on this machine at best (cynf_kernel_limit() after a calibration).
  */
 #include <benchmark/benchmark.h>
 
@@ -170,7 +170,7 @@ void run(benchmark::State &state, const cynf_problem &p, const cynf_kernel *k, b
     state.counters["FLOP/s"] = Counter(cynf_geometry_flops(p.op, g), Counter::kIsIterationInvariantRate, Counter::kIs1000);
     state.counters["bytes/s"] = Counter(bytes, Counter::kIsIterationInvariantRate, Counter::kIs1000);
     if (share && p.op != CYNF_OP_LOOKUP)
-        state.counters["share"] = Counter(cynf_roofline(&p, &machine, 1, nullptr), Counter::kIsIterationInvariantRate);
+        state.counters["share"] = Counter(cynf_kernel_limit(k, &p, &machine, 1), Counter::kIsIterationInvariantRate);
 }
 
 /* False: the line cannot be read. */

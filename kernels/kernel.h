@@ -59,6 +59,8 @@ typedef struct cynf_algo {
      */
     int (*spaces)(const void *g, cynf_tile t, cynf_nd *spaces);
     double (*cost)(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m); /**< modelled seconds, one thread */
+    /** NULL: the operation's. Else, of an algorithm that computes less than the plain sum of products, or something else, seconds that no code of it can fall below, one thread. */
+    double (*limit)(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m);
     /** NULL: every element lies within gamma(its terms) sum |terms|. Else the roundings spread over a tile, and before the epilogue
      *  |y - exact| <= 2^-24 error(g, t) max|x| max|w|, scales counted as x; infinities and NaN spread likewise. */
     double (*error)(const void *g, cynf_tile t);

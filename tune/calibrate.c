@@ -159,3 +159,8 @@ double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threa
         *limit = compute > memory ? "FMA" : levels[level];
     return fmax(compute, memory) * 1e-9;
 }
+
+double cynf_kernel_limit(const cynf_kernel *k, const cynf_problem *p, const cynf_machine *m, int32_t threads)
+{
+    return k->algo->limit ? k->algo->limit(&p->u, k->tile, k->isa, m) / threads : cynf_roofline(p, m, threads, NULL);
+}

@@ -18,4 +18,7 @@ void cynf_calibrate(cynf_machine *out);
  */
 double cynf_roofline(const cynf_problem *p, const cynf_machine *m, int32_t threads, const char **limit);
 
+/** Seconds below which k cannot fall: those of its algorithm, where that computes something else (Winograd, FFT, Strassen), with k's instruction set; or cynf_roofline(). */
+double cynf_kernel_limit(const cynf_kernel *k, const cynf_problem *p, const cynf_machine *m, int32_t threads);
+
 #endif

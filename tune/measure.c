@@ -230,13 +230,12 @@ static bool race(arena *a, const cynf_problem *p, const cynf_weights *raw, cJSON
     for (int i = 0; i < a->n; i++)
         set_call(&a->r[i], p, edges);
     const int winner = cynf_race(&m->timer, a->n, run, cool, a, CYNF_RACE_SAMPLES, m->deadline, c);
-    const double bound = cJSON_GetObjectItemCaseSensitive(entry, "bound_us")->valuedouble;
     for (int i = 0; i < a->n; i++) {
         cJSON *item = candidate(entry, a->r[i].kernel);
         cynf_plan_put(item, "median_us", cynf_plan_number(fmax(c[i].median * 1e6, 1e-3), 3));
         cynf_plan_put(item, "min_us", cynf_plan_number(fmax(c[i].min * 1e6, 1e-3), 3));
         cynf_plan_put(item, "spread", cynf_plan_number(c[i].spread, 3));
-        cynf_plan_put(item, "share", cynf_plan_number(bound * 1e-6 / c[i].median, 3));
+        cynf_plan_put(item, "share", cynf_plan_number(cynf_kernel_limit(a->r[i].kernel, p, &m->machine, m->threads) / c[i].median, 3));
     }
     cynf_plan_put(entry, "kernel", cJSON_CreateString(a->r[winner].kernel->name));
     free(c);

@@ -78,7 +78,7 @@ static void explain_kernel(const cJSON *kernel, FILE *out)
     const char *const limit = member(kernel, "bound_by") ? text(kernel, "bound_by") : "", *const by = *limit ? " by " : "";
     fprintf(out, "  %s%s\n", describe(kernel->string, line, sizeof line), strstr(kernel->string, " threads="));
     if (member(w, "median_us"))
-        fprintf(out, "    winner     %s  %.3f us +- %.0f %%, error %.1e; bound %.3f us%s%s, share %.0f %%\n", winner, number(w, "median_us"),
+        fprintf(out, "    winner     %s  %.3f us +- %.0f %%, error %.1e; bound %.3f us%s%s, %.0f %% of the algorithm's own limit\n", winner, number(w, "median_us"),
             100 * number(w, "spread"), fmax(number(w, "error"), 0), number(kernel, "bound_us"), by, limit, 100 * number(w, "share"));
     else
         fprintf(out, "    winner     %s  modelled %.3f us, not measured; bound %.3f us%s%s\n", winner, number(w, "modelled_us"), number(kernel, "bound_us"), by, limit);

@@ -48,6 +48,13 @@ static double cost_fft(const void *geometry, cynf_tile t, cynf_isa isa, const cy
     return conv2d_tiling_cost(geometry, &l, t, transform + 4 * pixels, transform + 4 * pixels, isa, m);
 }
 
+static double limit_fft(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_tiling l = conv2d_fft_tiling(geometry, t);
+    const double transform = cynf_fft_arithmetic(t.mr) / 2;
+    return conv2d_tiling_limit(geometry, &l, transform, transform, isa, m);
+}
+
 static double error_fft(const void *geometry, cynf_tile t)
 {
     const cynf_conv2d *g = geometry;

@@ -68,6 +68,16 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return products + (stream + sums + quarters) * 1e-9 + 150e-9;
 }
 
+/* The products, and the additions of quarters: 10 of x, 8 of the outputs; the weights' are made when they are packed. */
+static double limit(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_conv2d *g = geometry;
+    const cynf_strassen s = cynf_strassen_cut(g, t);
+    const double quarter = g->n * s.pixels / 2.0, weights = (double)cynf_conv2d_strassen_packed_bytes(g, t);
+    const double arithmetic = 2 * quarter * (CYNF_STRASSEN_PRODUCTS * (double)s.k * s.n + 10.0 * s.k + 8.0 * s.n) / m->gflops[isa], memory = weights / cynf_level_gbps(m, weights);
+    return 1e-9 * (arithmetic > memory ? arithmetic : memory);
+}
+
 /*
  * Of y11, to which most products go: with u = 2^-24, terms of up to 4 |x||w| in two products and of 2 |x||w| in two others, K/2 each, summed one after the other, sums of
  * operands rounded before.
@@ -99,5 +109,6 @@ const cynf_algo cynf_conv2d_strassen = {
     .pack = pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .limit = limit,
     .error = error,
 };

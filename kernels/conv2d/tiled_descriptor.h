@@ -68,6 +68,19 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     return (beyond ? products + weights : products > weights ? products : weights) + vectors * t.v * second * (isa == CYNF_ISA_NEON ? 2.6 : t.v >= 16 ? 2 : 1.5) + slabs;
 }
 
+/**
+ * Seconds of the products at the FMA peak and of the transforms' arithmetic, forward and inverse instructions a tile and vector of channels, two a cycle as well; or of U, once,
+ * or of V and M, out and in again, from the caches that hold them. Without what tiles compute beyond the output's vectors, not without what they do beyond its pixels.
+ */
+static inline double conv2d_tiling_limit(const cynf_conv2d *g, const cynf_tiling *l, double forward, double inverse, cynf_isa isa, const cynf_machine *m)
+{
+    const double tiles = (double)l->images * l->tiles, u = (double)conv2d_tiling_packed(l), v = 4.0 * (double)l->v_block;
+    const double arithmetic = 2e-9 * tiles * ((double)l->slabs * g->ic * g->oc + forward * g->ic + inverse * g->oc) / m->gflops[isa];
+    const double slabs = 2 * 4 * tiles * l->slabs * (g->ic * conv2d_tiling_byte(m, v) + g->oc * conv2d_tiling_byte(m, (double)l->m_bytes));
+    const double memory = slabs > u * conv2d_tiling_byte(m, u) ? slabs : u * conv2d_tiling_byte(m, u);
+    return arithmetic > memory ? arithmetic : memory;
+}
+
 #define CYNF_TILED_ALGO(algo_, header_, group, measured_) \
     static int stages_##algo_(const void *g, cynf_tile t) { return 1 + tiling_##algo_(g, t).shared; } \
     static size_t units_##algo_(const void *g, cynf_tile t, int stage) \
@@ -97,6 +110,6 @@ static inline double conv2d_tiling_cost(const cynf_conv2d *g, const cynf_tiling 
     } \
     extern const cynf_algo cynf_conv2d_##algo_; \
     const cynf_algo cynf_conv2d_##algo_ = {CYNF_OP_CONV2D, #algo_, header_, supports_##algo_, stages_##algo_, units_##algo_, unit_span_##algo_, packed_bytes_##algo_, pack_##algo_, \
-        shared_bytes_##algo_, private_bytes_##algo_, NULL, cost_##algo_, error_##algo_, NULL, false, measured_};
+        shared_bytes_##algo_, private_bytes_##algo_, NULL, cost_##algo_, limit_##algo_, error_##algo_, NULL, false, measured_};
 
 #endif

@@ -59,11 +59,19 @@ static double cost(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, cynf_isa 
     return conv2d_tiling_cost(&o, &l, t, cynf_winograd_forward_cost(f), cynf_winograd_inverse_cost(f), isa, machine);
 }
 
+static double limit(const cynf_conv2d *g, cynf_tile t, cynf_winograd f, cynf_isa isa, const cynf_machine *machine)
+{
+    const cynf_conv2d o = conv2d_winograd_along(g, f);
+    const cynf_tiling l = conv2d_winograd_tiling(&o, t, f);
+    return conv2d_tiling_limit(&o, &l, cynf_winograd_forward_arithmetic(f), cynf_winograd_inverse_arithmetic(f), isa, machine);
+}
+
 #define WINOGRAD(algo, dims, m, r, measured) \
     static cynf_tiling tiling_##algo(const void *g, cynf_tile t) { return tiling(g, t, (cynf_winograd){dims, m, r}); } \
     static bool supports_##algo(const void *g, cynf_tile t) { return supports(g, t, (cynf_winograd){dims, m, r}); } \
     static void pack_##algo(const void *g, cynf_tile t, const cynf_weights *w, void *packed) { pack(g, t, (cynf_winograd){dims, m, r}, w, packed); } \
     static double cost_##algo(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *machine) { return cost(g, t, (cynf_winograd){dims, m, r}, isa, machine); } \
+    static double limit_##algo(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *machine) { return limit(g, t, (cynf_winograd){dims, m, r}, isa, machine); } \
     static double error_##algo(const void *g, cynf_tile t) { return cynf_winograd_error((cynf_winograd){dims, m, r}, tiling_##algo(g, t).ic); } \
     CYNF_TILED_ALGO(algo, "kernels/conv2d/winograd.h", 1, measured)
 

@@ -56,6 +56,13 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return (double)units(geometry, t, 0) * (compute > traffic ? compute : traffic);
 }
 
+/* Two transforms and the products, without the copies and what the cache does. */
+static double limit(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const double vectors = 2 * cynf_fft_arithmetic(t.mr) + 4 * (double)t.mr * t.mr;
+    return (double)units(geometry, t, 0) * vectors * t.v * 2e-9 / m->gflops[isa];
+}
+
 static double error(const void *geometry, cynf_tile t)
 {
     const cynf_dwconv2d *g = geometry;
@@ -73,5 +80,6 @@ const cynf_algo cynf_dwconv2d_fft = {
     .pack = pack,
     .private_bytes = private_bytes,
     .cost = cost,
+    .limit = limit,
     .error = error,
 };

@@ -47,6 +47,14 @@ static double cost(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_m
     return tiles * vectors * t.v * 2e-9 / m->gflops[isa];
 }
 
+static double limit(const void *geometry, cynf_tile t, cynf_isa isa, const cynf_machine *m)
+{
+    const cynf_dwconv2d *g = geometry;
+    const double tiles = (double)units(geometry, t, 0) * CYNF_CEIL_DIV(g->ow, 4);
+    const double vectors = cynf_winograd_forward_arithmetic(CYNF_DW_WINOGRAD) + 36 + cynf_winograd_inverse_arithmetic(CYNF_DW_WINOGRAD);
+    return tiles * vectors * t.v * 2e-9 / m->gflops[isa];
+}
+
 static double error(const void *g, cynf_tile t)
 {
     (void)g, (void)t;
@@ -63,5 +71,6 @@ const cynf_algo cynf_dwconv2d_winograd43 = {
     .packed_bytes = packed_bytes,
     .pack = pack,
     .cost = cost,
+    .limit = limit,
     .error = error,
 };

@@ -7,8 +7,8 @@
 
 #define CYNF_FC_PIXELS(g) ((const cynf_conv2d[]){cynf_fc_conv2d(g)})
 
-/** cynf_fc_<algo_>, which is cynf_conv2d_<of>; error_ and exact_: as in cynf_algo. */
-#define CYNF_FC_AS_CONV2D(algo_, of, error_, exact_) \
+/** cynf_fc_<algo_>, which is cynf_conv2d_<of>; limit_, error_ and exact_: as in cynf_algo. */
+#define CYNF_FC_AS_CONV2D(algo_, of, limit_, error_, exact_) \
     extern const cynf_algo cynf_conv2d_##of; \
     static bool supports(const void *g, cynf_tile t) { return cynf_conv2d_##of.supports(CYNF_FC_PIXELS(g), t); } \
     static int stages(const void *g, cynf_tile t) { return cynf_conv2d_##of.stages ? cynf_conv2d_##of.stages(CYNF_FC_PIXELS(g), t) : 1; } \
@@ -23,6 +23,6 @@
     static size_t private_bytes(const void *g, cynf_tile t) { return cynf_conv2d_##of.private_bytes(CYNF_FC_PIXELS(g), t); } \
     static double cost(const void *g, cynf_tile t, cynf_isa isa, const cynf_machine *m) { return cynf_conv2d_##of.cost(CYNF_FC_PIXELS(g), t, isa, m); } \
     const cynf_algo cynf_fc_##algo_ = {CYNF_OP_FC, #algo_, "kernels/fc/" #algo_ ".h", supports, stages, units, unit_span, packed_bytes, pack, shared_bytes, private_bytes, \
-        NULL, cost, error_, exact_, false, false};
+        NULL, cost, limit_, error_, exact_, false, false};
 
 #endif

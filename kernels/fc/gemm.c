@@ -3,4 +3,4 @@
 #include "kernels/fc/descriptor.h"
 
 extern const cynf_algo cynf_fc_gemm;
-CYNF_FC_AS_CONV2D(gemm, direct, NULL, cynf_always_exact)
+CYNF_FC_AS_CONV2D(gemm, direct, NULL, NULL, cynf_always_exact)

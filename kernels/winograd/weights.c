@@ -71,14 +71,24 @@ double cynf_winograd_error(cynf_winograd f, int ic)
     return (f.dims == 2 ? norm * norm : norm) * ic * (ic + 24);
 }
 
-double cynf_winograd_forward_cost(cynf_winograd f)
+double cynf_winograd_forward_arithmetic(cynf_winograd f)
 {
     const int e = f.m + f.r - 1, pairs = e / 2 - 1, line = 2 * pairs * (pairs + 1);
-    return 1.2 * (f.dims == 2 ? 2 * e * line + 2 * e * e : line + 2 * e);
+    return f.dims == 2 ? 2 * e * line : line;
+}
+
+double cynf_winograd_inverse_arithmetic(cynf_winograd f)
+{
+    const int e = f.m + f.r - 1, pairs = e / 2 - 1, line = 2 * pairs + f.m * pairs;
+    return f.dims == 2 ? (e + f.m) * line : line;
+}
+
+double cynf_winograd_forward_cost(cynf_winograd f)
+{
+    return 1.2 * (cynf_winograd_forward_arithmetic(f) + 2 * cynf_winograd_coefficients(f));
 }
 
 double cynf_winograd_inverse_cost(cynf_winograd f)
 {
-    const int e = f.m + f.r - 1, pairs = e / 2 - 1, line = 2 * pairs + f.m * pairs;
-    return f.dims == 2 ? (e + f.m) * line + e * e + 5 * f.m * f.m : line + e + 5 * f.m;
+    return cynf_winograd_inverse_arithmetic(f) + cynf_winograd_coefficients(f) + 5 * (f.dims == 2 ? f.m * f.m : f.m);
 }

@@ -11,6 +11,10 @@
 double cynf_winograd_forward_cost(cynf_winograd f);
 double cynf_winograd_inverse_cost(cynf_winograd f);
 
+/** The arithmetic ones alone. */
+double cynf_winograd_forward_arithmetic(cynf_winograd f);
+double cynf_winograd_inverse_arithmetic(cynf_winograd f);
+
 #define CYNF_WINOGRAD_LONGEST 10 /**< coefficients of the longest transform */
 
 /** The matrix G, m + r - 1 rows of r. */

@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernels/kernel.h"
 #include "runtime/executor.h"
 #include "runtime/walk_program.h"
+#include "tune/calibrate.h"
 #include "tune/layouts.h"
 #include "tune/reference.h"
 #include "tune/search.h"
@@ -903,6 +905,42 @@ START_TEST(tuned_is_not_slower_and_repeats)
 }
 END_TEST
 
+/* What an algorithm takes at best is no more than what its cost model says; that of fewer products is less than the operation's, where the transforms are small. */
+START_TEST(limits_of_algorithms)
+{
+    const cynf_problem problem[] = {
+        {CYNF_OP_CONV2D, {.conv2d = {.n = 1, .h = 56, .w = 56, .ic = 64, .oh = 56, .ow = 56, .oc = 64, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .pt = 1,
+                                        .pl = 1, .groups = 1, .x = {56 * 56 * 64, 56 * 64, 64, 0, 64}, .y = {56 * 56 * 64, 56 * 64, 64, 0, 64}}}},
+        {CYNF_OP_CONV2D, {.conv2d = {.n = 1, .h = 32, .w = 32, .ic = 32, .oh = 32, .ow = 32, .oc = 32, .kh = 7, .kw = 7, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .pt = 3,
+                                        .pl = 3, .groups = 1, .x = {32 * 32 * 32, 32 * 32, 32, 0, 32}, .y = {32 * 32 * 32, 32 * 32, 32, 0, 32}}}},
+        {CYNF_OP_CONV2D, {.conv2d = {.n = 1, .h = 28, .w = 28, .ic = 512, .oh = 28, .ow = 28, .oc = 512, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1,
+                                        .groups = 1, .x = {28 * 28 * 512, 28 * 512, 512, 0, 512}, .y = {28 * 28 * 512, 28 * 512, 512, 0, 512}}}},
+        {CYNF_OP_DWCONV2D, {.dwconv2d = {.n = 1, .h = 28, .w = 28, .c = 128, .mult = 1, .oh = 28, .ow = 28, .kh = 31, .kw = 31, .sh = 1, .sw = 1, .dh = 1, .dw = 1,
+                                            .pt = 15, .pl = 15, .x = {28 * 28 * 128, 28 * 128, 128, 0, 128}, .y = {28 * 28 * 128, 28 * 128, 128, 0, 128}}}},
+        {CYNF_OP_FC, {.fc = {.m = 256, .k = 512, .n = 512, .x_rs = 512, .y_rs = 512}}}};
+    static const char *const least[] = {"winograd43", "fft", "strassen", "fft", "strassen"};
+    const cynf_machine *const m = cynf_machine_default();
+    for (size_t i = 0; i < sizeof problem / sizeof *problem; i++) {
+        const cynf_problem *const p = &problem[i];
+        const cynf_kernel *k[512];
+        const char *why = "";
+        ck_assert_msg(cynf_geometry_valid(p->op, &p->u, &why), "%s", why);
+        const size_t n = cynf_candidates(p->op, &p->u, m, k, 512);
+        double best = INFINITY, plain = 0;
+        for (size_t j = 0; j < n; j++) {
+            const double limit = cynf_kernel_limit(k[j], p, m, 1);
+            ck_assert_msg(limit > 0 && limit < cynf_kernel_cost(k[j], &p->u, m), "%s: limit %g, cost %g", k[j]->name, limit, cynf_kernel_cost(k[j], &p->u, m));
+            ck_assert_double_eq_tol(cynf_kernel_limit(k[j], p, m, 2), limit / 2, 0.01 * limit);
+            if (!k[j]->algo->limit)
+                plain = limit;
+            else if (!strcmp(k[j]->algo->name, least[i]))
+                best = fmin(best, limit);
+        }
+        ck_assert_msg(best < plain, "%g of %s, %g of plain products", best, least[i], plain);
+    }
+}
+END_TEST
+
 START_TEST(limits_are_kept)
 {
     cynf_graph *g = small_model();
@@ -968,6 +1006,7 @@ int main(void)
     tcase_add_test(cases, reference_sees_errors);
     tcase_add_test(cases, killed_tuning_goes_on);
     tcase_add_test(cases, tuned_is_not_slower_and_repeats);
+    tcase_add_test(cases, limits_of_algorithms);
     tcase_add_test(cases, limits_are_kept);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
