@@ -15,6 +15,7 @@ case "${1:-}" in
 *) sed -n '3,6s/^# *//p' "$0"; exit 2 ;;
 esac
 mkdir -p "$out"
+export CCACHE_DIR=${CCACHE_DIR:-$out/ccache} # meson takes ccache where it is: the Python package is what was built before, with the same flags from as deep a folder
 cd "$here" || exit 1
 passed=0
 failed=0
@@ -125,7 +126,7 @@ same_kernel_bits()
 setup() { [ -f "$1/build.ninja" ] || meson setup "$@"; }
 
 step 'install packages' tools/packages.sh gcc g++ libc6-dev make meson ninja-build pkg-config libhdf5-dev libcjson-dev libzip-dev libsleef-dev libcpu-features-dev check \
-    graphviz libbenchmark-dev python3 python3-dev python3-venv binutils || exit 1
+    graphviz libbenchmark-dev python3 python3-dev python3-venv binutils ccache || exit 1
 step 'configure (gcc)' setup "$out/gcc" "$here" || exit 1
 step 'build (gcc)' ninja -C "$out/gcc" || exit 1
 step 'kernels, units, generated models' meson_test "$out/gcc"
@@ -155,12 +156,12 @@ step 'goldens of this repository, generated: every third, the same bits' env CFL
     -s tests/golden/supported.txt tests/golden/data
 
 step 'python: install' sh -c "[ -x '$out/venv/bin/python' ] || python3 -m venv '$out/venv'; '$out/venv/bin/pip' install -q numpy h5py setuptools 'Cython>=3' && \
-    '$out/venv/bin/pip' install -q ." &&
+    '$out/venv/bin/pip' install -q -Cbuild-dir='$out/python' ." &&
     step 'python: tests' "$out/venv/bin/python" tests/python/test_cynf.py
 
 if [ -n "$full" ]; then
     step 'install packages for the full run' tools/packages.sh clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-    CC=clang CXX=clang++ step 'configure (clang)' setup "$out/clang" "$here" -Dbench=disabled
+    CC=clang CXX=clang++ step 'configure (clang)' setup "$out/clang" "$here" -Dbench=disabled -Doptimization=1 # it takes four times as long as GCC
     step 'build (clang)' ninja -C "$out/clang" && step 'kernels (clang)' meson_test "$out/clang" --suite kernels
     step 'configure (aarch64)' setup "$out/arm64" "$here" --cross-file arch/aarch64.ini -Dkeras=disabled -Dbench=disabled
     if step 'build (aarch64)' ninja -C "$out/arm64"; then
